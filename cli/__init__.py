@@ -1,0 +1,1 @@
+"""Entrance: the `moneyback` command. Each command parses, calls the flow, prints."""

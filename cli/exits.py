@@ -1,0 +1,89 @@
+"""How a command ends: exit codes, and the errors that were foreseen."""
+
+from enum import IntEnum
+from typing import assert_never
+
+from refunds.flow.refusal import Cause, Refusal
+
+
+class Exit(IntEnum):
+    """What the shell is told; the numbers are promised to scripts."""
+
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    """Usage, input or settings that cannot be taken."""
+    NOT_FOUND = 3
+    REFUSED = 4
+    """Refused by the state of the refund or by the payment's balance."""
+    DOWN = 6
+    """Something moneyback depends on is not there."""
+
+
+class CommandError(Exception):
+    """A foreseen end of a command: the exit code, and lines for a person, the first says what is wrong."""
+
+    def __init__(self, code: Exit, *lines: str) -> None:
+        super().__init__("\n".join(lines))
+        self.code = code
+        self.lines = lines
+
+
+def refused(refusal: Refusal) -> CommandError:
+    """The end that a refusal of the flow means here."""
+    fields = [f"  {error.pointer or '/'}: {error.detail}" for error in refusal.errors]
+    told = any(error.detail == refusal.detail for error in refusal.errors)
+    head = f"{refusal.cause.value}: {refusal.detail}"
+    return CommandError(exit_of(refusal.cause), head, *(() if told and len(fields) == 1 else fields))
+
+
+def exit_of(cause: Cause) -> Exit:
+    """The exit code of a cause."""
+    match cause:
+        case (
+            Cause.INVALID
+            | Cause.KEY_REUSED
+            | Cause.PAYMENT_AMBIGUOUS
+            | Cause.GATEWAY_UNKNOWN
+            | Cause.ACCOUNT_UNKNOWN
+            | Cause.CURRENCY_MISMATCH
+            | Cause.NOT_SUPPORTED
+        ):
+            return Exit.USAGE
+        case Cause.PAYMENT_UNKNOWN | Cause.REFUND_UNKNOWN:
+            return Exit.NOT_FOUND
+        case (
+            Cause.PAYMENT_MISMATCH
+            | Cause.EXCEEDS_CAPTURED
+            | Cause.EXCEEDS_REMAINING
+            | Cause.STALE_BALANCE
+            | Cause.NOT_VOIDABLE
+            | Cause.WRONG_STATUS
+        ):
+            return Exit.REFUSED
+        case _:
+            assert_never(cause)
+
+
+def foreseen(error: Exception) -> CommandError | None:
+    """The error as the end of a command; None for one that nobody foresaw."""
+    # Only a command that has failed pays for these imports.
+    from config.settings import SettingsError  # noqa: PLC0415
+    from refunds.store.database import DatabaseUnavailableError  # noqa: PLC0415
+
+    match error:
+        case CommandError():
+            return error
+        case SettingsError():
+            return CommandError(Exit.USAGE, "the settings cannot be used:", *error.problems)
+        case DatabaseUnavailableError():
+            return CommandError(
+                Exit.DOWN, f"the database cannot be reached: {error}", "next: moneyback doctor"
+            )
+        case ModuleNotFoundError(name="redis" | "psycopg" as name):
+            extra = "redis" if name == "redis" else "postgres"
+            return CommandError(
+                Exit.DOWN, f"{name} is not installed", f"next: pip install 'moneyback[{extra}]'"
+            )
+        case _:
+            return None

@@ -1,0 +1,268 @@
+"""What follows from what was learned: one pure verdict for each attempt and each look-up."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import assert_never
+
+from refunds.domain.abilities import Abilities
+from refunds.domain.notice import NoticeKind
+from refunds.domain.outcome import Answer, Finding, LookUpAnswer, Outcome, Reason
+from refunds.domain.schedule import (
+    DOUBT_LIMIT,
+    DOUBT_STEPS,
+    SUBMITTED_STEPS,
+    Policy,
+    deferral,
+    next_run,
+    step,
+)
+from refunds.domain.status import Kind, Status, Wait
+
+
+class Reservation(StrEnum):
+    """What happens to the amount reserved on the payment."""
+
+    KEEP = "keep"
+    BOOK = "book"
+    """It becomes refunded money."""
+    RELEASE = "release"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The part of a refund that the rules look at. `claimed_at` is when the attempt in question was claimed.
+
+    `extra` marks an operator's try-now, which is never counted; `prior` is the status it was claimed from.
+    """
+
+    kind: Kind
+    status: Status
+    prior: Status
+    extra: bool
+    attempts_counted: int
+    claimed_at: datetime
+    sending_at: datetime | None
+    last_counted_at: datetime | None
+    key_sent_at: datetime | None
+    deferrals: int
+    look_ups: int
+    waiting_since: datetime | None
+    """Since when it is in doubt or submitted."""
+    absent_at: datetime | None
+    """When a look-up first found nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """All that changes, decided at once and committed at once."""
+
+    status: Status
+    why: str
+    due_at: datetime | None = None
+    wait: Wait | None = None
+    counted: bool = False
+    new_key: bool = False
+    reservation: Reservation = Reservation.KEEP
+    free_slot: bool = True
+    deferrals: int = 0
+    look_ups: int = 0
+    absent_at: datetime | None = None
+    notices: tuple[NoticeKind, ...] = ()
+
+
+def judge_attempt(
+    standing: Standing,
+    answer: Answer,
+    *,
+    policy: Policy,
+    abilities: Abilities,
+    call_limit: timedelta,
+    now: datetime,
+    jitter: float,
+) -> Verdict:
+    """What an attempt's answer means for its refund. Never raises for any answer."""
+    match answer.outcome:
+        case Outcome.REFUNDED:
+            return _paid(standing, "found by a look-up" if answer.found_by_look_up else "the gateway paid")
+        case Outcome.ACCEPTED:
+            return _submitted(now)
+        case Outcome.DECLINED:
+            return _declined(standing, answer.reason, answer.code, policy=policy, now=now, new_key=True)
+        case Outcome.UNAVAILABLE:
+            return _deferred(standing, answer, policy=policy, now=now, jitter=jitter)
+        case Outcome.UNKNOWN:
+            return in_doubt(
+                standing, abilities, call_limit=call_limit, now=now, why=answer.code or "no answer"
+            )
+        case _:
+            assert_never(answer.outcome)
+
+
+def judge_look_up(
+    standing: Standing,
+    found: LookUpAnswer,
+    *,
+    policy: Policy,
+    abilities: Abilities,
+    now: datetime,
+) -> Verdict:
+    """What a look-up means for a refund that is in doubt or submitted."""
+    match found.finding:
+        case Finding.REFUNDED:
+            return _paid(standing, "found by a look-up")
+        case Finding.DECLINED:
+            return _declined(standing, found.reason, found.code, policy=policy, now=now, new_key=True)
+        case Finding.ACCEPTED if standing.status is Status.IN_DOUBT:
+            return _submitted(now)
+        case Finding.ABSENT if standing.status is Status.IN_DOUBT:
+            return _absent(standing, policy=policy, abilities=abilities, now=now)
+        case Finding.ACCEPTED | Finding.ABSENT | Finding.UNCLEAR:
+            return _ask_again(standing, abilities, now=now)
+        case _:
+            assert_never(found.finding)
+
+
+def in_doubt(
+    standing: Standing,
+    abilities: Abilities,
+    *,
+    call_limit: timedelta,
+    now: datetime,
+    why: str,
+) -> Verdict:
+    """The money may have moved. The slot stays taken, the next step is a look-up, not before the call's end.
+
+    A gateway with neither look-up nor key cannot be asked at all: a person is, at once.
+    """
+    if not abilities.look_up and abilities.key_life is None:
+        return Verdict(
+            Status.NEEDS_REVIEW,
+            f"{why}; the gateway cannot be asked",
+            free_slot=False,
+            notices=(NoticeKind.OUTCOME_UNKNOWN,),
+        )
+    first = max(now, (standing.sending_at or standing.claimed_at) + call_limit)
+    return Verdict(Status.IN_DOUBT, why, due_at=first, free_slot=False)
+
+
+def _paid(standing: Standing, why: str) -> Verdict:
+    status = Status.VOIDED if standing.kind is Kind.VOID else Status.REFUNDED
+    return Verdict(status, why, reservation=Reservation.BOOK)
+
+
+def _submitted(now: datetime) -> Verdict:
+    return Verdict(Status.SUBMITTED, "the gateway accepted it", due_at=now + SUBMITTED_STEPS[0])
+
+
+def _declined(
+    standing: Standing,
+    reason: Reason,
+    code: str,
+    *,
+    policy: Policy,
+    now: datetime,
+    new_key: bool,
+) -> Verdict:
+    """A sure refusal (or proof of absence): uses up a place of the schedule, unless it was an extra try."""
+    why = code or "declined"
+    if reason in {Reason.DISPUTED, Reason.REFUNDED_ELSEWHERE}:
+        notices = (NoticeKind.NEEDS_REVIEW,)
+        return Verdict(Status.NEEDS_REVIEW, why, counted=not standing.extra, new_key=new_key, notices=notices)
+    if standing.extra:
+        return _back_to_schedule(standing, why, policy=policy, now=now, new_key=new_key)
+    if standing.attempts_counted + 1 >= policy.most_counted:
+        return Verdict(
+            Status.FAILED,
+            why,
+            counted=True,
+            new_key=new_key,
+            reservation=Reservation.RELEASE,
+            notices=(NoticeKind.FAILED,),
+        )
+    hopeless = reason is Reason.PERMANENT and standing.attempts_counted == 0
+    return Verdict(
+        Status.QUEUED,
+        why,
+        due_at=next_run(standing.claimed_at, policy, now),
+        wait=Wait.DAILY,
+        counted=True,
+        new_key=new_key,
+        notices=(NoticeKind.REFUSED_EARLY,) if hopeless and policy.permanent_failures == "notify" else (),
+    )
+
+
+def _back_to_schedule(
+    standing: Standing, why: str, *, policy: Policy, now: datetime, new_key: bool
+) -> Verdict:
+    """An extra try that did not pay leaves the schedule as it was."""
+    if standing.prior is Status.FAILED:
+        return Verdict(Status.FAILED, why, new_key=new_key, reservation=Reservation.RELEASE)
+    since = standing.last_counted_at
+    due = now if since is None else next_run(since, policy, now)
+    return Verdict(Status.QUEUED, why, due_at=due, wait=Wait.DAILY, new_key=new_key)
+
+
+def _deferred(standing: Standing, answer: Answer, *, policy: Policy, now: datetime, jitter: float) -> Verdict:
+    """An outage is not a try: no place is used up, the key stays."""
+    why = answer.code or "unavailable"
+    if standing.extra:
+        return _back_to_schedule(standing, why, policy=policy, now=now, new_key=False)
+    wait = deferral(standing.deferrals, jitter=jitter, wish_seconds=answer.retry_after_seconds)
+    return Verdict(
+        Status.QUEUED,
+        why,
+        due_at=now + wait,
+        wait=Wait.OUTAGE,
+        deferrals=standing.deferrals + 1,
+    )
+
+
+def _absent(standing: Standing, *, policy: Policy, abilities: Abilities, now: datetime) -> Verdict:
+    """Absence is proven by two look-ups the settling time apart: one alone can miss a late commit.
+
+    No answer was ever seen, so the key stays as long as it lives: a request that is still on its way then
+    meets its own key (design.md 6.5).
+    """
+    if standing.absent_at is None:
+        return Verdict(
+            Status.IN_DOUBT,
+            "nothing found yet",
+            due_at=now + abilities.settling,
+            free_slot=False,
+            look_ups=standing.look_ups + 1,
+            absent_at=now,
+        )
+    if now < standing.absent_at + abilities.settling:
+        return _ask_again(standing, abilities, now=now)
+    key_is_over = (
+        abilities.key_life is None
+        or standing.key_sent_at is None
+        or now >= standing.key_sent_at + abilities.key_life
+    )
+    return _declined(standing, Reason.PASSING, "proven_absent", policy=policy, now=now, new_key=key_is_over)
+
+
+def _ask_again(standing: Standing, abilities: Abilities, *, now: datetime) -> Verdict:
+    """Still no final word: ask later, and a person when it has taken too long. Time alone proves nothing."""
+    doubt = standing.status is Status.IN_DOUBT
+    limit = DOUBT_LIMIT if doubt else abilities.final_within
+    if now - (standing.waiting_since or standing.claimed_at) >= limit:
+        return Verdict(
+            Status.NEEDS_REVIEW,
+            "nobody can tell" if doubt else "not final in time",
+            free_slot=False,
+            notices=(NoticeKind.OUTCOME_UNKNOWN,),
+        )
+    steps = DOUBT_STEPS if doubt else SUBMITTED_STEPS
+    due = now + step(steps, standing.look_ups)
+    if doubt and standing.absent_at is not None:
+        due = max(min(due, standing.absent_at + abilities.settling), now + timedelta(seconds=1))
+    return Verdict(
+        standing.status,
+        "no final word yet",
+        due_at=due,
+        free_slot=not doubt,
+        look_ups=standing.look_ups + 1,
+        absent_at=standing.absent_at,
+    )

@@ -1,0 +1,120 @@
+"""One attempt: look first where the gateway can be asked, then pay once. On the event loop, without SQL."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+import structlog
+
+from refunds.domain.outcome import Answer, Finding, LookUpAnswer, Outcome, Reason
+from refunds.domain.text import plain
+from refunds.flow.parts import Parts
+from refunds.ports import Call
+from refunds.store.claims import Claim
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Attempted:
+    """What an attempt learned."""
+
+    claim: Claim
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """A look-up before an attempt found no reason not to pay; `found` carries the snapshot."""
+
+    claim: Claim
+    found: LookUpAnswer | None
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """What a look-up learned about a refund in doubt or submitted."""
+
+    claim: Claim
+    found: LookUpAnswer
+
+
+def suspended_clock() -> float:
+    """Seconds on a clock that goes on while the process or the machine sleeps."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
+
+
+def needs_look_up(parts: Parts, claim: Claim) -> bool:
+    """Every attempt after the first begins with a look-up, wherever there is one (design.md 6.4)."""
+    return claim.number > 1 and parts.gateways[claim.gateway].gateway.abilities.look_up
+
+
+async def look_first(parts: Parts, claim: Claim) -> Looked | Attempted:
+    """Ask before paying again. Found paid: that is the outcome. No clear word: an outage, not a try."""
+    found = await look_up(parts, claim)
+    match found.finding:
+        case Finding.REFUNDED | Finding.ACCEPTED:
+            paid = found.finding is Finding.REFUNDED
+            outcome = Outcome.REFUNDED if paid else Outcome.ACCEPTED
+            return Attempted(
+                claim,
+                Answer(outcome, reference=found.reference, sent=False, found_by_look_up=True),
+            )
+        case Finding.UNCLEAR:
+            code = f"look_up_{found.code or 'unclear'}"
+            return Attempted(claim, Answer(Outcome.UNAVAILABLE, code[:100], found.text, sent=False))
+        case Finding.ABSENT | Finding.DECLINED:
+            if found.disputed:
+                text = "the gateway shows an open dispute"
+                return Attempted(
+                    claim,
+                    Answer(Outcome.DECLINED, "disputed", text, reason=Reason.DISPUTED, sent=False),
+                )
+            return Looked(claim, found)
+
+
+async def pay(parts: Parts, claim: Claim, *, until: float) -> Attempted:
+    """The money call. Not begun after `until` (suspended clock); anything unforeseen is `unknown`."""
+    gateway = parts.gateways[claim.gateway].gateway
+    try:
+        answer = await gateway.pay(_call(claim, may_send=lambda: suspended_clock() < until))
+    except Exception as error:  # the one broad catch at the edge: what we do not understand may have paid
+        log.exception("attempt.adapter_failed", refund_id=claim.refund_id, attempt=claim.number)
+        answer = Answer(Outcome.UNKNOWN, "adapter_error", type(error).__name__)
+    return Attempted(claim, _fit(answer))
+
+
+async def look_up(parts: Parts, claim: Claim) -> LookUpAnswer:
+    """Ask what became of a refund; anything unforeseen is `unclear`."""
+    gateway = parts.gateways[claim.gateway].gateway
+    try:
+        return _fit(await gateway.look_up(_call(claim, may_send=lambda: True)))
+    except Exception as error:
+        log.exception("look_up.adapter_failed", refund_id=claim.refund_id)
+        return LookUpAnswer(Finding.UNCLEAR, "adapter_error", type(error).__name__)
+
+
+Told = TypeVar("Told", Answer, LookUpAnswer)
+
+
+def _fit(told: Told) -> Told:
+    """The gateway's words, made fit to be stored."""
+    reference = told.reference and plain(told.reference, limit=200)
+    return replace(
+        told, code=plain(told.code, limit=100), text=plain(told.text, limit=500), reference=reference
+    )
+
+
+def _call(claim: Claim, *, may_send: Callable[[], bool]) -> Call:
+    return Call(
+        kind=claim.kind,
+        reference=claim.refund_id,
+        key=claim.key,
+        transaction_id=claim.transaction_id,
+        order_id=claim.order_id,
+        amount_minor=claim.amount_minor,
+        currency=claim.currency,
+        reason=claim.reason,
+        may_send=may_send,
+    )

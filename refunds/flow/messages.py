@@ -1,0 +1,78 @@
+"""Intake by message: the message is at its end only when its refund, or its parked refusal, is committed."""
+
+import base64
+import hashlib
+import json
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+
+from refunds.flow.intake import Asked, take_in
+from refunds.flow.parts import Parts
+from refunds.flow.refusal import Refusal
+from refunds.store import requests
+from refunds.store.database import DatabaseUnavailableError, now
+
+log = structlog.get_logger(__name__)
+
+VERSION = 1
+CALLER = "message"
+PAUSE_SECONDS = 1.0
+
+
+def take_message(parts: Parts, kwargs: Mapping[str, Any], *, stopping: threading.Event) -> bool:
+    """Take in one `request_refund` message; True when it is kept, as a refund or as a parked refusal.
+
+    While the database is away it waits; False if the process has to stop before it came back.
+    """
+    return _until_kept(lambda: _take(parts, kwargs), stopping=stopping)
+
+
+def park_message(parts: Parts, *, raw: str, why: str, stopping: threading.Event) -> bool:
+    """Keep a body (base64) that could not be read; waits and answers as take_message."""
+    body = base64.b64decode(raw).decode(errors="backslashreplace").replace("\x00", "\\x00")
+    return _until_kept(lambda: _park(parts, body, why), stopping=stopping)
+
+
+def _until_kept(keep: Any, *, stopping: threading.Event) -> bool:
+    while True:
+        try:
+            keep()
+        except DatabaseUnavailableError as error:
+            log.warning("message.waits_for_database", error=str(error))
+            if stopping.wait(PAUSE_SECONDS):
+                return False
+        else:
+            return True
+
+
+def _take(parts: Parts, kwargs: Mapping[str, Any]) -> None:
+    raw = json.dumps(dict(kwargs), default=str)
+    version, key, request = (kwargs.get(name) for name in ("version", "idempotency_key", "request"))
+    unknown = sorted(set(kwargs) - {"version", "idempotency_key", "request"})
+    if version != VERSION or not isinstance(key, str) or not isinstance(request, Mapping) or unknown:
+        _park(parts, raw, f"needs version {VERSION}, idempotency_key and request; unknown: {unknown}"[:500])
+        return
+    try:
+        [taken] = take_in(parts, [Asked(key, request)], caller=CALLER, source="message", keep_refusals=True)
+    except DatabaseUnavailableError:
+        raise
+    except Exception as error:  # a message nobody foresaw must block nobody and is kept for a person
+        log.exception("message.not_understood", idempotency_key=key)
+        _park(parts, raw, f"could not be taken in: {type(error).__name__}")
+        return
+    if isinstance(taken, Refusal):
+        _park(parts, raw, f"refused: {taken.cause}: {taken.detail}"[:500])
+    else:
+        log.info("message.taken", refund_id=taken.refund.id, repeated=taken.repeated)
+
+
+def _park(parts: Parts, raw: str, why: str) -> None:
+    digest = hashlib.sha256(raw.encode(errors="surrogatepass")).hexdigest()
+    text = raw.encode(errors="backslashreplace").decode()
+    with parts.database.begin() as tx:
+        new = requests.park(tx, digest=digest, source=CALLER, raw=text, why=why, now=now(tx))
+    if new:
+        log.error("message.parked", why=why, digest=digest)

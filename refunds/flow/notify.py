@@ -1,0 +1,191 @@
+"""Notify: who is told, and the delivery of what waits in the outbox."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, assert_never
+
+import structlog
+
+from refunds.domain.notice import NoticeKind
+from refunds.domain.outcome import Finding, Outcome
+from refunds.flow.parts import Parts
+from refunds.notifier.content import build
+from refunds.notifier.facts import AttemptFact, NoticeFacts
+from refunds.ports import Delivery
+from refunds.store import accounts, notices, refunds
+from refunds.store.accounts import Account
+from refunds.store.claims import Claim
+from refunds.store.database import Tx, clocks
+from refunds.store.notices import PendingNotice
+from refunds.store.settlement import Recipient
+
+log = structlog.get_logger(__name__)
+
+STEPS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 180, 360))
+"""Waits between tries of one mail; the last repeats."""
+
+GIVE_UP_AFTER = timedelta(days=3)
+LEASE = timedelta(minutes=3)
+
+
+def recipients_for(
+    parts: Parts,
+    tx: Tx,
+    known: Mapping[str, Account],
+    told: Sequence[Claim],
+) -> dict[str, tuple[Recipient, ...]]:
+    """Every address that is told about each of these refunds, each once, and why; never nobody."""
+    if not told:
+        return {}
+    rows = refunds.get_many(tx, [claim.refund_id for claim in told])
+    found: dict[str, tuple[Recipient, ...]] = {}
+    for claim in told:
+        account = known[claim.account]
+        requested = rows[claim.refund_id].request.get("notify") or []
+        everyone = [
+            *((address, "is in MONEYBACK_NOTIFY_EMAILS") for address in parts.mail.notify_emails),
+            *((address, f"is told for account {account.id}") for address in account.notify_emails),
+            *((address, "was named in the refund request") for address in requested),
+        ]
+        unique: dict[str, Recipient] = {}
+        for address, why in everyone:
+            unique.setdefault(address.casefold(), Recipient(address, why))
+        found[claim.refund_id] = tuple(unique.values())
+    return found
+
+
+def deliver_due(parts: Parts, *, limit: int = 50) -> int:
+    """Deliver up to `limit` notices that are due; returns how many were tried.
+
+    A refusal of one address is its own; the others still get theirs. Sending never holds up money: nothing
+    is locked meanwhile. A crash after delivery repeats a mail with the same Message-ID, never loses it.
+    """
+    with parts.database.begin() as tx:
+        real, now = clocks(tx)
+        claimed = notices.claim(tx, limit=limit, now=now, real=real, lease=LEASE)
+    for notice in claimed:
+        _deliver(parts, notice)
+    return len(claimed)
+
+
+def _deliver(parts: Parts, notice: PendingNotice) -> None:
+    with parts.database.read() as tx:
+        facts = _facts(parts, tx, notice)
+    mail = build(facts, sender=parts.mail.sender, host=parts.mail.host)
+    delivery = parts.channel.deliver(mail)
+    with parts.database.begin() as tx:
+        now = clocks(tx)[1]
+        status, due_at = _fate(notice, delivery, now=now)
+        notices.record(
+            tx,
+            notice,
+            status=status,
+            due_at=due_at,
+            message_id=mail.message_id,
+            response=delivery.response,
+            now=now,
+        )
+    (log.info if delivery.delivered else log.error if status == "given_up" else log.warning)(
+        f"notice.{status}",
+        notice_id=notice.id,
+        refund_id=notice.refund_id,
+        kind=notice.kind,
+        response=delivery.response,
+        tries=notice.tries + 1,
+    )
+
+
+def _fate(notice: PendingNotice, delivery: Delivery, *, now: datetime) -> tuple[str, datetime | None]:
+    if delivery.delivered:
+        return "delivered", None
+    if delivery.final or now - notice.decided_at >= GIVE_UP_AFTER:
+        return "given_up", None
+    return "pending", now + STEPS[min(notice.tries, len(STEPS) - 1)]
+
+
+def _facts(parts: Parts, tx: Tx, notice: PendingNotice) -> NoticeFacts:
+    refund = refunds.get(tx, notice.refund_id)
+    account = accounts.get(tx, refund.account) if refund else None
+    if refund is None or account is None:  # foreign keys forbid it
+        raise LookupError(f"notice {notice.id} is about no refund")
+    looked = [row for row in refunds.look_ups_of(tx, refund.id) if row["at"] <= notice.decided_at]
+    number, total = notices.position(tx, notice)
+    kind = NoticeKind(notice.kind)
+    tries = _attempts(tx, notice)
+    certainty, looked_up_at = _certainty(kind, tries, looked)
+    return NoticeFacts(
+        notice_id=notice.id,
+        kind=kind,
+        recipient=notice.address,
+        why_recipient=notice.why,
+        environment=parts.mail.environment,
+        version=parts.mail.version,
+        refund_id=refund.id,
+        refund_kind=refund.kind,
+        account=refund.account,
+        gateway=refund.gateway,
+        order_id=refund.order_id,
+        transaction_id=refund.transaction_id,
+        amount_minor=refund.amount_minor,
+        currency=refund.currency,
+        captured_minor=refund.captured_minor,
+        created_at=refund.created_at,
+        decided_at=notice.decided_at,
+        requested_by=refund.requested_by,
+        reason=refund.reason,
+        failure_code=refund.failure_code or "",
+        failure_text=refund.failure_text or "",
+        attempts=tries,
+        next_attempt_at=refund.due_at,
+        certainty=certainty,
+        looked_up_at=looked_up_at,
+        thread_message_id=notices.thread_of(
+            tx,
+            refund_id=refund.id,
+            address=notice.address,
+            before=notice.id,
+        ),
+        message_number=number,
+        message_total=total,
+        public_url=parts.mail.public_url,
+        zone=account.policy.zone,
+    )
+
+
+def _attempts(tx: Tx, notice: PendingNotice) -> tuple[AttemptFact, ...]:
+    return tuple(
+        AttemptFact(
+            number=row["number"],
+            counted=row["counted_number"] is not None,
+            at=row["claimed_at"],
+            outcome=row["outcome"] or "",
+            code=row["code"] or "",
+            text=row["text"] or "",
+            request_id=row["request_id"],
+        )
+        for row in refunds.attempts_of(tx, notice.refund_id)
+        if row["episode"] == notice.episode and row["claimed_at"] <= notice.decided_at
+    )
+
+
+def _certainty(
+    kind: NoticeKind, tries: Sequence[AttemptFact], looked: Sequence[Mapping[str, Any]]
+) -> tuple[str | None, datetime | None]:
+    """What the gateway said when asked, and when; (None, None) where the tries speak for themselves."""
+    last = looked[-1] if looked else None
+    match kind:
+        case NoticeKind.FAILED:
+            asked_last = bool(tries) and tries[-1].outcome == Outcome.UNKNOWN
+            if asked_last and last and last["finding"] in {Finding.ABSENT, Finding.DECLINED}:
+                return "It was asked again and again: no refund of ours exists.", last["at"]
+            return None, None
+        case NoticeKind.OUTCOME_UNKNOWN:
+            if last:
+                return f"It gave no clear word ({last['code'] or last['finding']}).", last["at"]
+            return "This gateway cannot be asked.", None
+        case (
+            NoticeKind.REFUSED_EARLY | NoticeKind.NEEDS_REVIEW | NoticeKind.STILL_UNPAID | NoticeKind.RESOLVED
+        ):
+            return None, None
+        case _:
+            assert_never(kind)

@@ -1,0 +1,65 @@
+"""Operate: what people decide about one refund. Each act is one line of history with who and why."""
+
+from refunds.domain.status import CANCELLABLE, Kind, Status
+from refunds.flow.parts import Parts
+from refunds.flow.refusal import Cause, Refusal
+from refunds.store import payments, refunds
+from refunds.store.database import now
+from refunds.store.refunds import Refund
+
+
+def retry_now(parts: Parts, refund_id: str, *, actor: str, reason: str) -> Refund | Refusal:
+    """One more try at once: extra, uncounted, the schedule stays. For queued and failed refunds.
+
+    A failed refund reserves its amount again first, and is failed again if the try does not pay.
+    """
+    with parts.database.begin() as tx:
+        refund = refunds.get(tx, refund_id, lock=True)
+        if refund is None:
+            return _unknown(refund_id)
+        if refund.status not in {Status.QUEUED, Status.FAILED}:
+            return _refused(refund, "tried now")
+        if refund.status is Status.FAILED and not refund.extra and refund.kind is Kind.REFUND:
+            balance = payments.lock(tx, [refund.payment_id])[refund.payment_id].balance
+            if balance.shortfall(refund.amount_minor) is not None:
+                detail = "the payment has not enough left; was it refunded another way?"
+                return Refusal.of(Cause.EXCEEDS_REMAINING, "/id", detail)
+            payments.reserve(tx, {refund.payment_id: refund.amount_minor})
+        refunds.try_now(tx, refund, actor=actor, why=f"try now: {reason}", now=now(tx))
+    parts.wakeup.ring(refund.account, refund.gateway)
+    return _again(parts, refund_id)
+
+
+def cancel(parts: Parts, refund_id: str, *, actor: str, reason: str) -> Refund | Refusal:
+    """Give up a refund that is surely not under way; its amount is refundable again."""
+    with parts.database.begin() as tx:
+        refund = refunds.get(tx, refund_id, lock=True)
+        if refund is None:
+            return _unknown(refund_id)
+        if refund.status not in CANCELLABLE:
+            return _refused(refund, "cancelled")
+        refunds.move(
+            tx,
+            refund,
+            new=Status.CANCELLED,
+            actor=actor,
+            why=f"cancelled: {reason}",
+            now=now(tx),
+            values={"extra": False},
+        )
+        refunds.release_reserved(tx, refund)
+    return _again(parts, refund_id)
+
+
+def _again(parts: Parts, refund_id: str) -> Refund | Refusal:
+    with parts.database.read() as tx:
+        return refunds.get(tx, refund_id) or _unknown(refund_id)
+
+
+def _unknown(refund_id: str) -> Refusal:
+    return Refusal.of(Cause.REFUND_UNKNOWN, "/id", f"there is no refund {refund_id!r}")
+
+
+def _refused(refund: Refund, act: str) -> Refusal:
+    detail = f"a refund that is {refund.status.value} cannot be {act}"
+    return Refusal.of(Cause.WRONG_STATUS, "/id", detail)

@@ -1,0 +1,54 @@
+"""What a process's flow is made of; put together by refunds.bootstrap alone."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from refunds.ports import Channel, Gateway, Wakeup
+from refunds.store.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayPart:
+    """A gateway with its limits for one lane of one process."""
+
+    gateway: Gateway
+    max_in_flight: int
+    calls_per_second: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MailPart:
+    """How notices look and whom they always reach."""
+
+    notify_emails: tuple[str, ...]
+    sender: str
+    host: str
+    environment: str
+    version: str
+    public_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Everything a stage may use. `worker` names this process in leases and history.
+
+    Call limit < lease is asserted at start: a call that is still running never outlives its claim.
+    """
+
+    database: Database
+    gateways: Mapping[str, GatewayPart]
+    wakeup: Wakeup
+    channel: Channel
+    mail: MailPart
+    worker: str
+    default_gateway: str | None = None
+    lease: timedelta = timedelta(seconds=60)
+    call_limit: timedelta = timedelta(seconds=20)
+    poll: timedelta = timedelta(seconds=2)
+    callback_hosts: frozenset[str] = field(default_factory=frozenset)
+
+    def __post_init__(self) -> None:
+        """Refuse limits under which a zombie could still pay."""
+        if not self.call_limit * 2 < self.lease:
+            raise ValueError("the lease must be longer than twice the call limit")

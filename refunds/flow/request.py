@@ -1,0 +1,172 @@
+"""What services ask for: the forms of a refund request and of a payment, checked field by field.
+
+One form for every entrance (design.md 9). Numbers are never floats, unknown fields are refused.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any, Literal, TypeVar
+
+from email_validator import EmailNotValidError, validate_email
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
+
+from refunds.domain.money import MAX_MINOR, MoneyError, exponent
+from refunds.flow.refusal import Cause, FieldError, Refusal
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_BROKEN = re.compile(r"[\x00\ud800-\udfff]")
+
+
+def _line(value: str) -> str:
+    if _CONTROL.search(value):
+        raise ValueError("must be one line without control characters")
+    if value != value.strip():
+        raise ValueError("must not begin or end with a blank")
+    return value
+
+
+def _text(value: str) -> str:
+    if _BROKEN.search(value):
+        raise ValueError("must be text without NUL or broken characters")
+    return value
+
+
+def _currency(value: str) -> str:
+    try:
+        exponent(value)
+    except MoneyError as error:
+        raise ValueError(str(error)) from None
+    return value
+
+
+def _address(value: str) -> str:
+    if _CONTROL.search(value):
+        raise ValueError("must be one mail address")
+    try:
+        return validate_email(value, check_deliverability=False, test_environment=True).normalized
+    except EmailNotValidError as error:
+        raise ValueError(f"must be one mail address: {error}") from None
+
+
+def _instant(value: Any) -> Any:
+    return datetime.fromisoformat(value) if isinstance(value, str) else value
+
+
+Line = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_line)]
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
+Text = Annotated[str, Field(max_length=500), AfterValidator(_text)]
+Decimals = Annotated[str, Field(pattern=r"^(0|[1-9][0-9]{0,17})(\.[0-9]{1,6})?$")]
+Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$"), AfterValidator(_currency)]
+MinorUnits = Annotated[int, Field(gt=0, le=MAX_MINOR)]
+Quantity = Annotated[int, Field(gt=0, le=1_000_000)]
+Address = Annotated[str, Field(max_length=320), AfterValidator(_address)]
+Metadata = Annotated[dict[Line, Text], Field(max_length=50)]
+Instant = Annotated[AwareDatetime, BeforeValidator(_instant)]
+
+
+class _Form(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Item(_Form):
+    """One line of what is given back."""
+
+    sku: Line | None = None
+    order_item_id: Line | None = None
+    quantity: Quantity = 1
+    amount: Decimals | None = None
+    unit_price: Decimals | None = None
+    description: Text | None = None
+
+    @model_validator(mode="after")
+    def _named_and_priced_once(self) -> "Item":
+        if self.sku is None and self.order_item_id is None:
+            raise ValueError("an item needs a sku or an order_item_id")
+        if self.amount is not None and self.unit_price is not None:
+            raise ValueError("an item takes an amount or a unit_price, not both")
+        return self
+
+
+class PaymentForm(_Form):
+    """A payment: money taken earlier."""
+
+    order_id: Line
+    transaction_id: Line
+    captured_amount: Decimals = "0"
+    currency: Currency
+    account: Line = "default"
+    gateway: Name | None = None
+    captured_at: Instant | None = None
+    method: Line | None = None
+    status: Literal["captured", "authorized"] = "captured"
+    authorized_amount: Decimals | None = None
+    refunded_before: Decimals = "0"
+    items: Annotated[list[Item], Field(max_length=2000)] | None = None
+    metadata: Metadata | None = None
+
+
+class RefundForm(_Form):
+    """A refund request."""
+
+    order_id: Line | None = None
+    transaction_id: Line | None = None
+    amount: Decimals | None = None
+    amount_minor: MinorUnits | None = None
+    currency: Currency | None = None
+    account: Line = "default"
+    gateway: Name | None = None
+    mode: Literal["online", "offline"] = "online"
+    reason: Text | None = None
+    items: Annotated[list[Item], Field(min_length=1, max_length=2000)] | None = None
+    shipping_amount: Decimals | None = None
+    adjustment_positive: Decimals | None = None
+    adjustment_negative: Decimals | None = None
+    return_to_stock: bool = False
+    cancel_order: bool = False
+    notify_customer: bool = False
+    notify: Annotated[list[Address], Field(max_length=20)] = []
+    refundable_seen: Decimals | None = None
+    callback_url: Line | None = None
+    metadata: Metadata | None = None
+    payment: PaymentForm | None = None
+
+    @model_validator(mode="after")
+    def _names_a_payment(self) -> "RefundForm":
+        if self.order_id is None and self.transaction_id is None and self.payment is None:
+            raise ValueError("order_id or transaction_id is needed")
+        return self
+
+
+FormT = TypeVar("FormT", bound=_Form)
+
+
+def read(form: type[FormT], document: Any) -> FormT | Refusal:
+    """The form filled from a JSON document, or a refusal that names every field that is wrong."""
+    if not isinstance(document, Mapping):
+        return Refusal.of(Cause.INVALID, "", "the request must be a JSON object")
+    try:
+        return form.model_validate(dict(document))
+    except ValidationError as error:
+        errors = tuple(_field_error(entry) for entry in error.errors(include_url=False, include_input=False))
+        told = "; ".join(f"{found.pointer} {found.detail}".strip() for found in errors[:3])
+        return Refusal(Cause.INVALID, told + ("; …" if len(errors) > 3 else ""), errors)  # noqa: PLR2004
+    except (UnicodeError, RecursionError):
+        return Refusal.of(Cause.INVALID, "", "the request holds text that cannot be read")
+
+
+def _field_error(entry: Any) -> FieldError:
+    path = "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')[:100]}" for part in entry["loc"])
+    detail = str(entry["msg"]).removeprefix("Value error, ")
+    if entry["type"] == "extra_forbidden":
+        detail = "this field is not known"
+    return FieldError(path, detail)

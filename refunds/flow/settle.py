@@ -1,0 +1,178 @@
+"""Settle: judge what was learned and book every consequence in one transaction a group."""
+
+import random
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import assert_never
+
+import structlog
+
+from refunds.domain.judge import Verdict, judge_attempt, judge_look_up
+from refunds.domain.notice import NoticeKind
+from refunds.domain.outcome import Answer, Finding, LookUpAnswer, Outcome
+from refunds.domain.schedule import deferral
+from refunds.domain.status import Status
+from refunds.flow.attempt import Attempted, Resolved
+from refunds.flow.notify import recipients_for
+from refunds.flow.parts import Parts
+from refunds.store import accounts, lanes
+from refunds.store.accounts import Account
+from refunds.store.database import DatabaseUnavailableError, Tx, clocks
+from refunds.store.settlement import Settled, settle_group
+
+log = structlog.get_logger(__name__)
+
+Learned = Attempted | Resolved
+
+BREAKER_LIMIT = 5
+"""So many outages or unknowns in a row close a lane for a while."""
+
+
+def settle(parts: Parts, learned: Sequence[Learned]) -> set[str]:
+    """Book what was learned; returns the refunds whose state changed.
+
+    Whoever lost the lease changes nothing; its answer is kept as evidence. A refund whose sums or moves
+    do not add up goes to a person, the others of the group are booked all the same.
+    Raises DatabaseUnavailableError; then nothing was booked and the same call may be made again.
+    """
+    try:
+        return _settle_together(parts, learned)
+    except DatabaseUnavailableError:
+        raise
+    except Exception:  # a broken sum, an illegal move, a text the database refuses: that refund alone stops
+        if len(learned) > 1:
+            log.exception("settle.group_broken", refunds=[item.claim.refund_id for item in learned])
+            return set[str]().union(*(settle(parts, [item]) for item in learned))
+        log.exception("settle.refund_broken", refund_id=learned[0].claim.refund_id)
+        return _ask_a_person(parts, learned[0])
+
+
+def _settle_together(parts: Parts, learned: Sequence[Learned]) -> set[str]:
+    with parts.database.begin() as tx:
+        real, now = clocks(tx)
+        known = accounts.get_all(tx)
+        judged = [(item, _judge(parts, known[item.claim.account], item, now=now)) for item in learned]
+        group = _with_recipients(parts, tx, known, judged)
+        booked = settle_group(tx, group, worker=parts.worker, now=now)
+        _count_for_breaker(tx, learned, real=real)
+    for settled in group:
+        _log(settled, booked=settled.claim.refund_id in booked)
+    return booked
+
+
+def _judge(parts: Parts, account: Account, item: Learned, *, now: datetime) -> Verdict:
+    abilities = parts.gateways[item.claim.gateway].gateway.abilities
+    match item:
+        case Attempted(claim, answer):
+            return judge_attempt(
+                claim.standing(),
+                answer,
+                policy=account.policy,
+                abilities=abilities,
+                call_limit=parts.call_limit,
+                now=now,
+                jitter=random.random(),  # noqa: S311 - spreads waits, guards nothing
+            )
+        case Resolved(claim, found):
+            return judge_look_up(
+                claim.standing(),
+                found,
+                policy=account.policy,
+                abilities=abilities,
+                now=now,
+            )
+        case _:
+            assert_never(item)
+
+
+def _with_recipients(
+    parts: Parts,
+    tx: Tx,
+    known: dict[str, Account],
+    judged: Sequence[tuple[Learned, Verdict]],
+) -> list[Settled]:
+    told = [item.claim for item, verdict in judged if verdict.notices]
+    recipients = recipients_for(parts, tx, known, told)
+    return [
+        Settled(
+            claim=item.claim,
+            verdict=verdict,
+            answer=item.answer if isinstance(item, Attempted) else None,
+            found=item.found if isinstance(item, Resolved) else None,
+            recipients=recipients.get(item.claim.refund_id, ()),
+        )
+        for item, verdict in judged
+    ]
+
+
+def _ask_a_person(parts: Parts, item: Learned) -> set[str]:
+    """The last resort: the refund stops where it is, keeps its reservation and slot, and people are told."""
+    verdict = Verdict(
+        Status.NEEDS_REVIEW,
+        "booking its outcome would break a rule; see the log",
+        free_slot=False,
+        notices=(NoticeKind.OUTCOME_UNKNOWN,),
+    )
+    with parts.database.begin() as tx:
+        now = clocks(tx)[1]
+        told = _with_recipients(parts, tx, accounts.get_all(tx), [(item, verdict)])
+        group = [replace(settled, answer=None, found=None) for settled in told]
+        return settle_group(tx, group, worker=parts.worker, now=now)
+
+
+def _count_for_breaker(tx: Tx, learned: Sequence[Learned], *, real: datetime) -> None:
+    good: dict[tuple[str, str], bool] = defaultdict(bool)
+    bad: dict[tuple[str, str], int] = defaultdict(int)
+    for item in learned:
+        lane = (item.claim.account, item.claim.gateway)
+        if _is_trouble(item):
+            bad[lane] += 1
+        else:
+            good[lane] = True
+    for account, gateway in {*good, *bad}:
+        state = lanes.get(tx, account, gateway)
+        if state is None:
+            continue
+        healthy = good[account, gateway]
+        failures = state.failures + bad[account, gateway]
+        closed_until = None
+        if not healthy and failures >= BREAKER_LIMIT:
+            pause = deferral(failures - BREAKER_LIMIT, jitter=random.random())  # noqa: S311 - spreads waits
+            closed_until = real + min(pause, timedelta(minutes=10))
+            log.warning("lane.closed", account=account, gateway=gateway, until=closed_until.isoformat())
+        if state.failures or not healthy:
+            lanes.count_outcomes(
+                tx,
+                account=account,
+                gateway=gateway,
+                good=healthy,
+                bad=bad[account, gateway],
+                closed_until=closed_until,
+            )
+
+
+def _is_trouble(item: Learned) -> bool:
+    if isinstance(item, Attempted):
+        return item.answer.outcome in {Outcome.UNAVAILABLE, Outcome.UNKNOWN}
+    return item.found.finding is Finding.UNCLEAR
+
+
+def _log(settled: Settled, *, booked: bool) -> None:
+    claim, verdict = settled.claim, settled.verdict
+    learned: Answer | LookUpAnswer | None = settled.answer or settled.found
+    event = f"refund.{verdict.status}" if booked else "refund.fenced_off"
+    loud = not booked or verdict.status in {Status.IN_DOUBT, Status.NEEDS_REVIEW, Status.FAILED}
+    (log.warning if loud else log.info)(
+        event,
+        refund_id=claim.refund_id,
+        attempt=claim.number,
+        account=claim.account,
+        gateway=claim.gateway,
+        amount_minor=claim.amount_minor,
+        currency=claim.currency,
+        code=learned.code if learned else "",
+        counted=verdict.counted,
+        due_at=verdict.due_at.isoformat() if verdict.due_at else None,
+    )

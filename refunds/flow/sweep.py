@@ -1,0 +1,40 @@
+"""Sweep: what a dead or frozen worker left behind, and wake-ups that got lost."""
+
+import structlog
+
+from refunds.domain.outcome import Answer, Outcome
+from refunds.flow.attempt import Attempted
+from refunds.flow.parts import Parts
+from refunds.flow.settle import settle
+from refunds.store import claims, lanes
+from refunds.store.database import clocks
+
+log = structlog.get_logger(__name__)
+
+
+def sweep(parts: Parts) -> int:
+    """Take over claims whose lease ran out; returns how many.
+
+    Without `sending_at` nothing was sent: due again at once. With it the outcome is unknown: in doubt.
+    """
+    with parts.database.begin() as tx:
+        real, now = clocks(tx)
+        unsent = claims.take_over_unsent(tx, real=real, now=now, worker=parts.worker)
+    with parts.database.read() as tx:
+        lost = claims.expired_in_sending(tx, real=clocks(tx)[0])
+    known = [claim for claim in lost if claim.gateway in parts.gateways]
+    answer = Answer(Outcome.UNKNOWN, "lease_lost", "the worker died or froze after sending began")
+    settled = settle(parts, [Attempted(claim, answer) for claim in known]) if known else set()
+    if unsent or settled:
+        log.warning("sweep.took_over", unsent=len(unsent), in_doubt=len(settled))
+    return len(unsent) + len(settled)
+
+
+def ring_due(parts: Parts) -> int:
+    """Ring every open lane that has something due; returns how many. A lost wake-up costs a tick, no more."""
+    with parts.database.read() as tx:
+        real, now = clocks(tx)
+        due = lanes.with_due_work(tx, real=real, now=now)
+    for account, gateway in due:
+        parts.wakeup.ring(account, gateway)
+    return len(due)

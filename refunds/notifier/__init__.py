@@ -1,0 +1,1 @@
+"""Mail about refunds: content (facts in, one mail out) and delivery (channels). The only SMTP."""

@@ -1,0 +1,1 @@
+"""The only SQL: tables, claims, settlement, queries, migrations, on SQLite and PostgreSQL alike."""

@@ -1,0 +1,314 @@
+"""Settlement of a group: every consequence of many verdicts in one transaction.
+
+The fenced update of the refunds comes first; everything else joins the ids that came back, so a worker
+that lost its lease changes no status and no sum (design.md 7).
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import bindparam, insert, text
+from sqlalchemy.exc import IntegrityError
+from ulid import ULID
+
+from refunds.domain.judge import Reservation, Verdict
+from refunds.domain.outcome import Answer, LookUpAnswer, Outcome
+from refunds.domain.status import Kind, Status, check_transition
+from refunds.store import tables
+from refunds.store.claims import Claim
+from refunds.store.database import Tx
+from refunds.store.recordset import as_rows, recordset
+from refunds.store.types import Instant
+
+_WAITING = {Status.IN_DOUBT, Status.SUBMITTED}
+_HOLDS_SLOT = {Status.ATTEMPTING, Status.IN_DOUBT}
+
+
+class BrokenSumError(Exception):
+    """Booking would break a constraint on the payment's sums; nothing was committed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """An address that is told, and why it is."""
+
+    address: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """One verdict to book, with the answer or finding that led to it and who is to be told."""
+
+    claim: Claim
+    verdict: Verdict
+    answer: Answer | None = None
+    found: LookUpAnswer | None = None
+    recipients: tuple[Recipient, ...] = ()
+
+
+def settle_group(tx: Tx, group: Sequence[Settled], *, worker: str, now: datetime) -> set[str]:
+    """Book a group; returns the ids that were booked. The others had lost their lease and changed nothing.
+
+    Raises IllegalTransitionError before anything is written, BrokenSumError when a sum would break.
+    """
+    for item in group:
+        if item.verdict.status is not item.claim.status:
+            check_transition(item.claim.status, item.verdict.status)
+    try:
+        _lock_payments(tx, {item.claim.payment_id for item in group})
+        booked_ids = _update_refunds(tx, group, now=now)
+        booked = [item for item in group if item.claim.refund_id in booked_ids]
+        _keep_evidence(tx, [item for item in group if item.claim.refund_id not in booked_ids], now=now)
+        if booked:
+            _update_attempts(tx, booked, now=now)
+            _update_payments(tx, booked)
+            _insert_findings(tx, booked, now=now)
+            _insert_history(tx, booked, worker=worker, now=now)
+            _insert_notices(tx, booked, now=now)
+    except IntegrityError as error:
+        raise BrokenSumError(str(error.orig)) from error
+    return booked_ids
+
+
+def _lock_payments(tx: Tx, ids: Iterable[str]) -> None:
+    if tx.dialect.name == "postgresql":
+        tx.execute(
+            text("SELECT 1 FROM payments WHERE id = ANY(:ids) ORDER BY id FOR UPDATE"),
+            {"ids": sorted(ids)},
+        )
+
+
+_REFUND = {
+    "id": "text",
+    "fence": "bigint",
+    "old": "text",
+    "status": "text",
+    "wait": "text",
+    "due_at": "timestamptz",
+    "counted": "integer",
+    "new_key": "integer",
+    "deferrals": "integer",
+    "look_ups": "integer",
+    "absent_at": "timestamptz",
+    "waiting_since": "timestamptz",
+    "keep_extra": "integer",
+    "reference": "text",
+    "failed": "integer",
+    "code": "text",
+    "text": "text",
+}
+
+
+def _update_refunds(tx: Tx, group: Sequence[Settled], *, now: datetime) -> set[str]:
+    source = recordset(tx.dialect.name, _REFUND)
+    updated = tx.execute(
+        text(
+            f"""UPDATE refunds SET status = v.status, wait = v.wait, due_at = v.due_at, lease_until = NULL,
+                attempts_counted = attempts_counted + v.counted,
+                last_counted_at = CASE WHEN v.counted = 1 THEN claimed_at ELSE last_counted_at END,
+                generation = generation + v.new_key,
+                key_sent_at = CASE WHEN v.new_key = 1 THEN NULL ELSE key_sent_at END,
+                extra = CASE WHEN v.keep_extra = 1 THEN extra ELSE false END,
+                deferrals = v.deferrals, look_ups = v.look_ups, absent_at = v.absent_at,
+                waiting_since = v.waiting_since,
+                gateway_reference = COALESCE(v.reference, gateway_reference),
+                failure_code = CASE WHEN v.failed = 1 THEN v.code ELSE failure_code END,
+                failure_text = CASE WHEN v.failed = 1 THEN v.text ELSE failure_text END,
+                failure_at = CASE WHEN v.failed = 1 THEN :now ELSE failure_at END,
+                updated_at = :now
+            FROM {source}
+            WHERE refunds.id = v.id AND refunds.fence = v.fence AND refunds.status = v.old
+            RETURNING refunds.id""",
+        ).bindparams(bindparam("now", now, type_=Instant())),
+        {"rows": as_rows([_refund_row(item, now=now) for item in group])},
+    )
+    return {row[0] for row in updated}
+
+
+def _refund_row(item: Settled, *, now: datetime) -> dict[str, Any]:
+    claim, verdict = item.claim, item.verdict
+    told = item.answer or item.found
+    waits = verdict.status in _WAITING
+    same = verdict.status is claim.status
+    paid = verdict.reservation is Reservation.BOOK or verdict.status is Status.SUBMITTED
+    return {
+        "id": claim.refund_id,
+        "fence": claim.fence,
+        "old": claim.status,
+        "status": verdict.status,
+        "wait": verdict.wait,
+        "due_at": verdict.due_at,
+        "counted": int(verdict.counted),
+        "new_key": int(verdict.new_key),
+        "deferrals": verdict.deferrals,
+        "look_ups": verdict.look_ups,
+        "absent_at": verdict.absent_at,
+        "waiting_since": (claim.waiting_since if same else now) if waits else None,
+        "keep_extra": int(waits),
+        "reference": told.reference if told else None,
+        "failed": int(not paid and not (same and waits)),
+        "code": (told.code if told else None) or verdict.why[:100],
+        "text": told.text if told else "",
+    }
+
+
+_ATTEMPT = {
+    "id": "text",
+    "number": "integer",
+    "counted_number": "integer",
+    "answered": "integer",
+    "outcome": "text",
+    "code": "text",
+    "text": "text",
+    "request_id": "text",
+    "http_status": "integer",
+    "duration_ms": "integer",
+}
+
+
+def _update_attempts(tx: Tx, booked: Sequence[Settled], *, now: datetime) -> None:
+    rows = [_attempt_row(item) for item in booked if item.answer or item.verdict.counted]
+    if not rows:
+        return
+    tx.execute(
+        text(
+            f"""UPDATE attempts SET
+                counted_number = COALESCE(v.counted_number, attempts.counted_number),
+                finished_at = CASE WHEN v.answered = 1 THEN :now ELSE attempts.finished_at END,
+                outcome = CASE WHEN v.answered = 1 THEN v.outcome ELSE attempts.outcome END,
+                code = CASE WHEN v.answered = 1 THEN v.code ELSE attempts.code END,
+                text = CASE WHEN v.answered = 1 THEN v.text ELSE attempts.text END,
+                request_id = COALESCE(v.request_id, attempts.request_id),
+                http_status = COALESCE(v.http_status, attempts.http_status),
+                duration_ms = COALESCE(v.duration_ms, attempts.duration_ms)
+            FROM {recordset(tx.dialect.name, _ATTEMPT)}
+            WHERE attempts.refund_id = v.id AND attempts.number = v.number""",
+        ).bindparams(bindparam("now", now, type_=Instant())),
+        {"rows": as_rows(rows)},
+    )
+
+
+def _attempt_row(item: Settled) -> dict[str, Any]:
+    claim, answer = item.claim, item.answer
+    return {
+        "id": claim.refund_id,
+        "number": claim.number,
+        "counted_number": claim.attempts_counted + 1 if item.verdict.counted else None,
+        "answered": int(answer is not None),
+        "outcome": answer.outcome if answer else None,
+        "code": answer.code if answer else None,
+        "text": answer.text if answer else None,
+        "request_id": answer.request_id if answer else None,
+        "http_status": answer.http_status if answer else None,
+        "duration_ms": answer.duration_ms if answer else None,
+    }
+
+
+def _update_payments(tx: Tx, booked: Sequence[Settled]) -> None:
+    """Move reserved money and free slots: one row a payment, however many of its refunds are in the group."""
+    rows: dict[str, dict[str, Any]] = defaultdict(
+        lambda: {"reserved": 0, "refunded": 0, "slot": None, "voided": 0},
+    )
+    for item in booked:
+        claim, verdict = item.claim, item.verdict
+        row = rows[claim.payment_id]
+        if verdict.reservation is not Reservation.KEEP and claim.kind is Kind.REFUND:
+            row["reserved"] -= claim.amount_minor
+            if verdict.reservation is Reservation.BOOK:
+                row["refunded"] += claim.amount_minor
+        if verdict.status is Status.VOIDED:
+            row["voided"] = 1
+        if verdict.free_slot and claim.status in _HOLDS_SLOT:
+            row["slot"] = claim.refund_id
+    columns = {"id": "text", "reserved": "bigint", "refunded": "bigint", "slot": "text", "voided": "integer"}
+    tx.execute(
+        text(
+            f"""UPDATE payments SET
+                reserved_minor = reserved_minor + v.reserved, refunded_minor = refunded_minor + v.refunded,
+                slot = CASE WHEN payments.slot = v.slot THEN NULL ELSE payments.slot END,
+                status = CASE WHEN v.voided = 1 THEN 'voided' ELSE payments.status END
+            FROM {recordset(tx.dialect.name, columns)} WHERE payments.id = v.id""",
+        ),
+        {"rows": as_rows([{"id": id_, **row} for id_, row in rows.items()])},
+    )
+
+
+def _insert_findings(tx: Tx, booked: Sequence[Settled], *, now: datetime) -> None:
+    rows = [
+        {
+            "refund_id": item.claim.refund_id,
+            "at": now,
+            "finding": item.found.finding,
+            "code": item.found.code,
+            "text": item.found.text,
+            "duration_ms": item.found.duration_ms,
+        }
+        for item in booked
+        if item.found
+    ]
+    if rows:
+        tx.execute(insert(tables.look_ups), rows)
+
+
+def _insert_history(tx: Tx, booked: Sequence[Settled], *, worker: str, now: datetime) -> None:
+    rows = [
+        {
+            "refund_id": item.claim.refund_id,
+            "at": now,
+            "actor": worker,
+            "old": item.claim.status,
+            "new": item.verdict.status,
+            "why": item.verdict.why[:500],
+        }
+        for item in booked
+        if item.verdict.status is not item.claim.status
+    ]
+    if rows:
+        tx.execute(insert(tables.history), rows)
+
+
+def _insert_notices(tx: Tx, booked: Sequence[Settled], *, now: datetime) -> None:
+    rows = [
+        {
+            "id": f"nt_{ULID()}",
+            "refund_id": item.claim.refund_id,
+            "episode": item.claim.episode,
+            "kind": kind,
+            "occurrence": item.claim.number,
+            "address": recipient.address,
+            "why": recipient.why,
+            "decided_at": now,
+            "status": "pending",
+            "due_at": now,
+        }
+        for item in booked
+        for kind in item.verdict.notices
+        for recipient in item.recipients
+    ]
+    if rows:
+        tx.execute(insert(tables.notices), rows)
+
+
+def _keep_evidence(tx: Tx, late: Sequence[Settled], *, now: datetime) -> None:
+    """A late answer changes nothing, but what it says is kept for the look-up and for people."""
+    rows = [
+        {
+            "refund_id": item.claim.refund_id,
+            "at": now,
+            "source": "late_answer",
+            "content": {
+                "attempt": item.claim.number,
+                "outcome": item.answer.outcome,
+                "code": item.answer.code,
+                "reference": item.answer.reference,
+            },
+        }
+        for item in late
+        if item.answer and item.answer.outcome is not Outcome.UNAVAILABLE
+    ]
+    if rows:
+        tx.execute(insert(tables.evidence), rows)

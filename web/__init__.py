@@ -1,0 +1,1 @@
+"""Entrance over HTTP: parse, call one flow function, answer."""

@@ -1,0 +1,1 @@
+"""The interface for machines: /v1, health, the OpenAPI document and the problem pages."""

@@ -1,0 +1,1 @@
+"""Entrance: the worker process. Pumps work the lanes; dramatiq brings wake-ups and intake messages."""
