@@ -24,7 +24,8 @@ from refunds.process import catch_signals
 from refunds.sandbox import judge
 from refunds.store import refunds
 from scheduler.ticks import start as start_ticks
-from web.serve import build_server, create_app
+from web.api.app import create_app
+from web.serve import build_server
 from worker.main import RunningWorker
 
 PATIENCE_SECONDS = 20.0

@@ -47,11 +47,12 @@ def command(*, as_json: AsJson = False) -> int:
         )
     else:
         for finding in findings:
-            _emit(finding)
+            emit_finding(finding)
     return Exit.FAILED if failed else Exit.OK
 
 
-def _emit(finding: "Finding") -> None:
+def emit_finding(finding: "Finding") -> None:
+    """One finding on stdout: level, what was found, and how to mend it."""
     level, fix = finding.level.value, f"fix: {finding.fix}" if finding.fix else ""
     if not sys.stdout.isatty():
         emit_cells([part for part in (level, finding.subject, finding.what, fix) if part])

@@ -67,13 +67,27 @@ def exit_of(cause: Cause) -> Exit:
 
 def foreseen(error: Exception) -> CommandError | None:
     """The error as the end of a command; None for one that nobody foresaw."""
-    # Only a command that has failed pays for these imports.
+    if isinstance(error, CommandError):
+        return error
+    # Only a command that has failed in another way pays for these imports.
+    from cli.replaying import NotInProductionError  # noqa: PLC0415
+    from cli.sandbox_child import SandboxNotStartedError  # noqa: PLC0415
     from config.settings import SettingsError  # noqa: PLC0415
+    from refunds.flow.days import StuckError  # noqa: PLC0415
+    from refunds.flow.replay import ReplayFileError  # noqa: PLC0415
+    from refunds.gateways.sandbox_control import SandboxControlError  # noqa: PLC0415
+    from refunds.process import SecondHostError  # noqa: PLC0415
     from refunds.store.database import DatabaseUnavailableError  # noqa: PLC0415
 
+    plain_codes = {
+        NotInProductionError: Exit.USAGE,
+        ReplayFileError: Exit.USAGE,
+        SandboxNotStartedError: Exit.DOWN,
+        SandboxControlError: Exit.DOWN,
+        SecondHostError: Exit.DOWN,
+        StuckError: Exit.FAILED,
+    }
     match error:
-        case CommandError():
-            return error
         case SettingsError():
             return CommandError(Exit.USAGE, "the settings cannot be used:", *error.problems)
         case DatabaseUnavailableError():
@@ -85,5 +99,8 @@ def foreseen(error: Exception) -> CommandError | None:
             return CommandError(
                 Exit.DOWN, f"{name} is not installed", f"next: pip install 'moneyback[{extra}]'"
             )
+        case UnicodeEncodeError():
+            return CommandError(Exit.USAGE, "an argument holds bytes that are not text in UTF-8")
         case _:
-            return None
+            code = plain_codes.get(type(error))
+            return None if code is None else CommandError(code, str(error))

@@ -79,15 +79,15 @@ def _drawn(found: "Queue") -> Group:
 
 
 def _headline(found: "Queue") -> str:
-    """`37 refunds waiting in the queue: USD 12480.00; oldest 61 h`."""
+    """`queued: 37 refunds, USD 12480.00, oldest 2 days 13 h`."""
     document = found.document
-    sums = _sums(document["amounts"])
-    oldest = f"; oldest {_age(document['oldest_age_seconds'])}" if document["depth"] else ""
-    parked = document["parked_messages"]
-    return (
-        f"{document['depth']} refunds wait in the queue{f': {sums}' if sums else ''}{oldest}"
-        f"{f'; {parked} parked messages need a person' if parked else ''}"
-    )
+    depth, parked = document["depth"], document["parked_messages"]
+    facts = [f"{depth} refund{'' if depth == 1 else 's'}"]
+    if depth:
+        facts += [_sums(document["amounts"]), f"oldest {_age(document['oldest_age_seconds'])}"]
+    if parked:
+        facts += [f"and {parked} parked message{'' if parked == 1 else 's'} for a person to look at"]
+    return f"queued: {', '.join(facts)}"
 
 
 def _sum_rows(found: "Queue") -> list[tuple[str, ...]]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -100,11 +101,12 @@ def live_through(house: House, control: SandboxControl, *, progress: Progress) -
         progress.update(bar, completed=waiting - moment.open_refunds, description=f"days pass: {day}")
 
     dispatcher = None if house.settings.redis_url else Dispatcher(house.parts)
+    parts = house.parts if dispatcher is None else replace(house.parts, wakeup=dispatcher)
     if dispatcher is not None:
         dispatcher.start()
     try:
         let_days_pass(
-            house.parts,
+            parts,
             move_gateway_clock=lambda ahead: control.set_offset(ahead.total_seconds()),
             seen=seen,
         )

@@ -12,8 +12,8 @@ Row = Mapping[str, Any]
 
 
 def timeline(found: Overview) -> list[tuple[datetime, str, str]]:
-    """Moves, tries, look-ups, mails and finds, oldest first; what happened at one instant in that order."""
-    entries = [*_history(found), *_attempts(found), *_look_ups(found), *_notices(found), *_evidence(found)]
+    """Look-ups, moves, tries, mails and finds, oldest first; what happened at one instant in that order."""
+    entries = [*_look_ups(found), *_history(found), *_attempts(found), *_notices(found), *_evidence(found)]
     return sorted(entries, key=lambda entry: entry[0])
 
 

@@ -14,7 +14,8 @@ from refunds.bootstrap import House, open_house, prepare_database
 from refunds.flow import tokens
 from refunds.flow.heartbeat import Heartbeat
 from scheduler.ticks import start as start_ticks
-from web.serve import build_server, create_app
+from web.api.app import create_app
+from web.serve import build_server
 from worker.main import RunningWorker
 
 log = structlog.get_logger(__name__)

@@ -17,7 +17,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from config.logging import redacted_text
 
 
-def whole(least: int, most: int) -> Any:
+def whole(*, least: int, most: int) -> Any:
     """A field for a whole number from `least` to `most`."""
     return Field(ge=least, le=most, description=f"a whole number from {least} to {most}")
 
@@ -73,7 +73,7 @@ def _address(text: str) -> str:
         raise ValueError(
             f"{shown(text)} is not one plain mail address: ASCII before the @, a host name after it"
         ) from None
-    return f"{judged.ascii_email}".removesuffix(".x")
+    return f"{judged.local_part}@{judged.ascii_domain.removesuffix('.x')}"
 
 
 def _addresses(texts: tuple[str, ...]) -> tuple[str, ...]:

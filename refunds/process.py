@@ -2,15 +2,39 @@
 
 import os
 import signal
+import socket
 import threading
+from datetime import timedelta
 
 import structlog
 
 from refunds.flow.parts import Parts
-from refunds.store.database import DatabaseUnavailableError
+from refunds.store import ticks
+from refunds.store.database import DatabaseUnavailableError, real_now
 from refunds.store.schema import status
 
 log = structlog.get_logger(__name__)
+
+
+STALE = timedelta(seconds=60)
+
+
+class SecondHostError(Exception):
+    """Another host works on this SQLite file, where locks do not hold between hosts: nothing was started."""
+
+
+def refuse_second_host(parts: Parts) -> None:
+    """SQLite is for one host; raises SecondHostError while another one shows signs of life in the file."""
+    if not parts.database.sqlite:
+        return
+    with parts.database.read() as tx:
+        real, beats = real_now(tx), ticks.beats(tx)
+    for beat in beats:
+        if beat.host != socket.gethostname() and real - beat.at < STALE:
+            raise SecondHostError(
+                f"host {beat.host!r} works on this SQLite file, last seen {beat.at:%H:%M:%S} UTC; SQLite is"
+                " for one host: stop it there and wait a minute, or use PostgreSQL",
+            )
 
 
 def catch_signals() -> threading.Event:
@@ -32,6 +56,7 @@ def wait_until_migrated(parts: Parts, ending: threading.Event) -> bool:
     while not ending.is_set():
         try:
             if status(parts.database).up_to_date:
+                refuse_second_host(parts)
                 return True
             log.warning("process.waits", reason="the database is not migrated: moneyback db upgrade")
         except DatabaseUnavailableError as error:

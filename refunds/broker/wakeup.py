@@ -5,12 +5,16 @@ import threading
 import dramatiq
 import structlog
 from dramatiq import Message
+from dramatiq.brokers.stub import StubBroker
 
 from refunds.broker.names import LANES_QUEUE, MESSAGE_VERSION, RING_LANE
 
 log = structlog.get_logger(__name__)
 
 APART_SECONDS = 0.1
+
+UNHEARD = 100
+"""A broker in memory whose process has no worker: nobody listens, and the pumps elsewhere look anyway."""
 
 
 class BrokerWakeup:
@@ -52,6 +56,8 @@ class BrokerWakeup:
             self._ended.wait(APART_SECONDS)
 
     def _send(self, account: str, gateway: str) -> None:
+        if isinstance(self._broker, StubBroker) and self._broker.queues[LANES_QUEUE].qsize() > UNHEARD:
+            return
         message: Message[None] = Message(
             queue_name=LANES_QUEUE,
             actor_name=RING_LANE,

@@ -235,19 +235,23 @@ def _absent(standing: Standing, *, policy: Policy, abilities: Abilities, now: da
         )
     if now < standing.absent_at + abilities.settling:
         return _ask_again(standing, abilities, now=now)
-    key_is_over = (
-        abilities.key_life is None
-        or standing.key_sent_at is None
-        or now >= standing.key_sent_at + abilities.key_life
-    )
-    return _declined(standing, Reason.PASSING, "proven_absent", policy=policy, now=now, new_key=key_is_over)
+    over = _key_is_over(standing, abilities, now=now)
+    return _declined(standing, Reason.PASSING, "proven_absent", policy=policy, now=now, new_key=over)
+
+
+def _key_is_over(standing: Standing, abilities: Abilities, *, now: datetime) -> bool:
+    """Whether the gateway may have forgotten the key, or never knew one."""
+    if abilities.key_life is None or standing.key_sent_at is None:
+        return True
+    return now >= standing.key_sent_at + abilities.key_life
 
 
 def _ask_again(standing: Standing, abilities: Abilities, *, now: datetime) -> Verdict:
     """Still no final word: ask later, and a person when it has taken too long. Time alone proves nothing."""
     doubt = standing.status is Status.IN_DOUBT
     limit = DOUBT_LIMIT if doubt else abilities.final_within
-    if now - (standing.waiting_since or standing.claimed_at) >= limit:
+    nothing_to_ask = doubt and not abilities.look_up and _key_is_over(standing, abilities, now=now)
+    if nothing_to_ask or now - (standing.waiting_since or standing.claimed_at) >= limit:
         return Verdict(
             Status.NEEDS_REVIEW,
             "nobody can tell" if doubt else "not final in time",

@@ -58,16 +58,14 @@ def run_instant(day: date, run_at: time, zone: str, *, fold: Literal[0, 1] = 0) 
 
 
 def next_run(last_counted_at: datetime, policy: Policy, now: datetime) -> datetime:
-    """When the attempt after the last counted one is due; never on the same local date, never in the past."""
-    last = local_date(last_counted_at, policy.zone)
-    following = last + timedelta(days=1)
-    due = run_instant(following, policy.run_at, policy.zone)
-    if due > now:
-        return due
-    if local_date(now, policy.zone) > last:
-        return now
-    # Clocks went back over midnight: the date is L once more, so the second pass of L+1 counts.
-    return max(run_instant(following, policy.run_at, policy.zone, fold=1), now)
+    """When the attempt after the last counted one is due; never on the same local date, never in the past.
+
+    However late it is claimed then, the local date is past L.
+    """
+    following = local_date(last_counted_at, policy.zone) + timedelta(days=1)
+    # Clocks that go back over midnight begin a date twice; L is over only with the second beginning.
+    over = run_instant(following, time.min, policy.zone, fold=1)
+    return max(run_instant(following, policy.run_at, policy.zone), over, now)
 
 
 def deferral(times_before: int, *, jitter: float, wish_seconds: float | None = None) -> timedelta:
@@ -79,7 +77,8 @@ def deferral(times_before: int, *, jitter: float, wish_seconds: float | None = N
     ours = full / 2 + full / 2 * jitter
     if wish_seconds is None:
         return ours
-    return max(ours, timedelta(seconds=min(max(wish_seconds, 0.0), 86_400.0)))
+    # max() keeps its first argument against NaN.
+    return max(ours, timedelta(seconds=min(max(0.0, wish_seconds), 86_400.0)))
 
 
 def step(steps: tuple[timedelta, ...], done: int) -> timedelta:

@@ -1,5 +1,6 @@
 """Notify: who is told, and the delivery of what waits in the outbox."""
 
+import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, assert_never
@@ -15,7 +16,7 @@ from refunds.ports import Delivery
 from refunds.store import accounts, notices, refunds
 from refunds.store.accounts import Account
 from refunds.store.claims import Claim
-from refunds.store.database import Tx, clocks
+from refunds.store.database import DatabaseUnavailableError, Tx, clocks
 from refunds.store.notices import PendingNotice
 from refunds.store.settlement import Recipient
 
@@ -25,7 +26,7 @@ STEPS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 180, 360)
 """Waits between tries of one mail; the last repeats."""
 
 GIVE_UP_AFTER = timedelta(days=3)
-LEASE = timedelta(minutes=3)
+LEASE = timedelta(minutes=10)
 
 
 def recipients_for(
@@ -60,12 +61,22 @@ def deliver_due(parts: Parts, *, limit: int = 50) -> int:
     A refusal of one address is its own; the others still get theirs. Sending never holds up money: nothing
     is locked meanwhile. A crash after delivery repeats a mail with the same Message-ID, never loses it.
     """
+    began = time.monotonic()
     with parts.database.begin() as tx:
         real, now = clocks(tx)
         claimed = notices.claim(tx, limit=limit, now=now, real=real, lease=LEASE)
+    tried = 0
     for notice in claimed:
-        _deliver(parts, notice)
-    return len(claimed)
+        if time.monotonic() - began > (LEASE / 2).total_seconds():
+            break  # a slow server: the rest is taken up when its lease has ended
+        tried += 1
+        try:
+            _deliver(parts, notice)
+        except DatabaseUnavailableError:
+            raise
+        except Exception:  # one notice that cannot be told must not silence the others
+            log.exception("notice.not_told", notice_id=notice.id, refund_id=notice.refund_id)
+    return tried
 
 
 def _deliver(parts: Parts, notice: PendingNotice) -> None:

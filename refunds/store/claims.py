@@ -88,8 +88,8 @@ _FREE = """SELECT r.id, r.payment_id, r.due_at FROM refunds r JOIN payments p ON
       AND p.slot IS NULL
     ORDER BY r.due_at, r.id LIMIT :{limit}"""
 
-_CLASSES = (("requested", "first"), ("queued", "again"), ("failed", "again"))
-"""A failed refund is due only where an operator asked for one more try."""
+_LIMITS = {"requested": "first", "queued": "again", "failed": "again"}
+"""Whose places a status takes. A failed refund is due only where an operator asked for one more try."""
 
 _TAKE = """SET prior = status, status = 'attempting', due_at = NULL, sending_at = NULL, claimed_at = :now,
     lease_until = :lease_until, fence = fence + 1, attempts = attempts + 1, updated_at = :now"""
@@ -101,14 +101,21 @@ _HISTORY = """INSERT INTO history (refund_id, at, actor, old, new, why)
     SELECT id, :now, :worker, prior, 'attempting', 'claimed' FROM {claimed}"""
 
 
+def _places(requested: str, queued: str, failed: str) -> str:
+    """The free refunds of each status, sources in SQL, cut to the places that they share."""
+    again = f"SELECT * FROM {queued} UNION ALL SELECT * FROM {failed}"
+    return f"""SELECT * FROM {requested} UNION ALL
+        SELECT * FROM (SELECT * FROM ({again}) AS again ORDER BY due_at, id LIMIT :again) AS shared"""
+
+
 def _postgres_claim() -> str:
     free = ",\n".join(
         f"free_{status} AS ({_FREE.format(status=status, limit=limit)} FOR UPDATE OF p, r SKIP LOCKED)"
-        for status, limit in _CLASSES
+        for status, limit in _LIMITS.items()
     )
-    union = " UNION ALL ".join(f"SELECT * FROM free_{status}" for status, _ in _CLASSES)
+    places = _places(*(f"free_{status}" for status in _LIMITS))
     return f"""WITH {free},
-        pick AS (SELECT DISTINCT ON (payment_id) id, payment_id FROM ({union}) AS free
+        pick AS (SELECT DISTINCT ON (payment_id) id, payment_id FROM ({places}) AS free
                  ORDER BY payment_id, due_at, id),
         slot AS (UPDATE payments SET slot = pick.id FROM pick WHERE payments.id = pick.payment_id),
         claimed AS (UPDATE refunds r {_TAKE} FROM pick WHERE r.id = pick.id RETURNING {_CLAIMED}),
@@ -118,12 +125,10 @@ def _postgres_claim() -> str:
 
 
 def _sqlite_slots() -> str:
-    union = " UNION ALL ".join(
-        f"SELECT * FROM ({_FREE.format(status=status, limit=limit)})" for status, limit in _CLASSES
-    )
+    places = _places(*(f"({_FREE.format(status=status, limit=limit)})" for status, limit in _LIMITS.items()))
     return f"""UPDATE payments SET slot = pick.id FROM (
             SELECT id, payment_id, row_number() OVER (PARTITION BY payment_id ORDER BY due_at, id) AS nth
-            FROM ({union})) AS pick
+            FROM ({places})) AS pick
         WHERE payments.id = pick.payment_id AND pick.nth = 1 RETURNING slot"""
 
 
@@ -270,8 +275,10 @@ def hand_back(tx: Tx, claims: Sequence[Claim], *, worker: str, now: datetime) ->
 
 def take_over_unsent(tx: Tx, *, real: datetime, now: datetime, worker: str) -> list[str]:
     """Free claims whose lease ran out before sending began: nothing was sent, they are due at once."""
-    condition = """refunds.id IN (SELECT id FROM refunds WHERE lease_until < :real AND status = 'attempting'
-        AND sending_at IS NULL ORDER BY payment_id LIMIT 500)"""
+    # The lease is asked again outside: by the time a row's lock is had, another may have claimed it anew.
+    condition = """refunds.lease_until < :real AND refunds.id IN (SELECT id FROM refunds
+        WHERE lease_until < :real AND status = 'attempting' AND sending_at IS NULL
+        ORDER BY payment_id LIMIT 500)"""
     why = "the lease ran out before sending began"
     return _give_back(tx, condition, {}, worker=worker, now=now, why=why, real=real)
 

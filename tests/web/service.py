@@ -1,10 +1,11 @@
 """The real application behind uvicorn on a loopback port, with an SQLite house of its own."""
 
 import re
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
@@ -15,7 +16,7 @@ import httpx
 from sqlalchemy import text
 
 from config.settings import load
-from refunds.bootstrap import open_house, prepare_database
+from refunds.bootstrap import House, open_house, prepare_database
 from refunds.domain.status import Status, Wait
 from refunds.flow import tokens
 from refunds.flow.parts import Parts
@@ -39,7 +40,12 @@ class Service:
     """A running web process, on a thread."""
 
     url: str
-    parts: Parts
+    house: House
+
+    @property
+    def parts(self) -> Parts:
+        """Its parts, to look behind the interface."""
+        return self.house.parts
 
     @cached_property
     def contract(self) -> dict[str, Any]:
@@ -56,8 +62,22 @@ class Service:
             headers={"Authorization": f"Bearer {secret}"} if secret else {},
             event_hooks={"response": [self._check_declared] if checked else []},
             trust_env=False,
+            verify=False,  # nothing here is encrypted, and loading authorities takes long
             timeout=15,
         )
+
+    def exchange(self, sent: bytes, *, hang_up: bool = False) -> bytes:
+        """Send bytes on a connection of its own, and read until the other side closes it."""
+        address = ("127.0.0.1", int(self.url.rpartition(":")[2]))
+        received = b""
+        with socket.create_connection(address, timeout=10) as connection, suppress(ConnectionError):
+            connection.sendall(sent)
+            if hang_up:
+                with suppress(OSError):  # the other side may have hung up first
+                    connection.shutdown(socket.SHUT_WR)
+            while chunk := connection.recv(65536):
+                received += chunk
+        return received
 
     def count(self, table: str) -> int:
         """How many rows a table has."""
@@ -107,7 +127,7 @@ def running(folder: Path, *, migrated: bool = True, body_seconds: float = 10.0) 
     thread.start()
     try:
         eventually(lambda: server.started)
-        yield Service(f"http://127.0.0.1:{server.port}", house.parts)
+        yield Service(f"http://127.0.0.1:{server.port}", house)
     finally:
         server.should_exit = True
         thread.join(timeout=30)

@@ -11,10 +11,13 @@ from pydantic import BaseModel
 
 from refunds.flow.refusal import Cause
 from refunds.flow.request import PaymentForm, RefundForm
-from web.api.documents import Problem
+from web.api.documents import Payment, Problem, Refund
 from web.api.forms import Decision
 from web.api.kinds import KINDS, Fault
 from web.api.problems import MEDIA_TYPE
+
+_WRITTEN_BY_US = (RefundForm, PaymentForm, Decision, Problem, Refund, Payment)
+"""FastAPI does not see the forms, and leaves every null out of an example."""
 
 _REF = "#/components/schemas/{model}"
 _BEHIND_A_TOKEN = (Fault.UNAUTHENTICATED, Fault.FORBIDDEN, Fault.UNAVAILABLE)
@@ -73,7 +76,7 @@ def describe(app: FastAPI) -> None:
 
 def _complete(document: dict[str, Any]) -> dict[str, Any]:
     schemas = document["components"]["schemas"]
-    for form in (RefundForm, PaymentForm, Decision, Problem):
+    for form in _WRITTEN_BY_US:
         schema = form.model_json_schema(ref_template=_REF)
         schemas |= schema.pop("$defs", {}) | {form.__name__: schema}
     for path in document["paths"].values():

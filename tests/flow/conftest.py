@@ -1,0 +1,32 @@
+import pytest
+
+from tests.house_fixture import (
+    bank,
+    database,
+    database_url,
+    log,
+    either_house,
+    house,
+    open_house,
+    postgres_template,
+    sqlite_template,
+    sqlite_url,
+)
+
+__all__ = [
+    "bank",
+    "database",
+    "database_url",
+    "log",
+    "either_house",
+    "house",
+    "open_house",
+    "postgres_template",
+    "sqlite_template",
+    "sqlite_url",
+]
+
+
+@pytest.fixture(autouse=True)
+def logged_quietly(log: list[object]) -> None:
+    """Nothing is rendered."""
