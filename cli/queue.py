@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from threading import Event
 from typing import TYPE_CHECKING, Annotated
@@ -58,13 +59,13 @@ def command(
     return Exit.OK
 
 
-def _watch(read: "Callable[[], Queue]") -> None:
-    with Live(_drawn(read()), console=Console(highlight=False), screen=True, auto_refresh=False) as live:
-        try:
-            while not Event().wait(REDRAW_SECONDS):
+def _watch(read: Callable[[], "Queue"]) -> None:
+    pause = Event()
+    with suppress(KeyboardInterrupt):
+        screen = Console(highlight=False)
+        with Live(_drawn(read()), console=screen, screen=True, auto_refresh=False) as live:
+            while not pause.wait(REDRAW_SECONDS):
                 live.update(_drawn(read()), refresh=True)
-        except KeyboardInterrupt:
-            return
 
 
 def _drawn(found: "Queue") -> Group:

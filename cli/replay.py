@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -10,7 +10,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from cli.faults import Faults
 from refunds.domain.money import decimal_text
-from refunds.flow.replay import Replayed
+
+if TYPE_CHECKING:
+    from refunds.flow.replay import Replayed  # only a replay pays for the flow
 
 talk = Console(stderr=True)
 data = Console()
@@ -74,7 +76,7 @@ def command(
         raise typer.Exit(1)
 
 
-def summary(replayed: Replayed) -> dict[str, Any]:
+def summary(replayed: "Replayed") -> dict[str, Any]:
     """The summary as a document; amounts as decimal text."""
     months = [
         {
@@ -107,7 +109,7 @@ def summary(replayed: Replayed) -> dict[str, Any]:
     }
 
 
-def _print_summary(replayed: Replayed, *, as_json: bool) -> None:
+def _print_summary(replayed: "Replayed", *, as_json: bool) -> None:
     document = summary(replayed)
     if as_json:
         typer.echo(json.dumps(document))

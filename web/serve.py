@@ -2,6 +2,7 @@
 
 import signal
 import socket
+from contextlib import suppress
 from types import FrameType
 
 import uvicorn
@@ -28,11 +29,8 @@ def run(settings: Settings) -> int:
             signal.signal(number, server.handle_exit)
         if settings.embedded_database:
             prepare_database(house)
-        try:
-            server.run()
-        except SystemExit:  # it cannot listen, and has logged why
-            return 1
-        return 1 if server.cut_work else 0
+        server.run()
+        return 0 if server.started and not server.cut_work else 1
     finally:
         house.close()
 
@@ -71,6 +69,11 @@ class Server(uvicorn.Server):
         """The port it listens on, once `started`; it matters where port 0 was asked for."""
         port: int = self.servers[0].sockets[0].getsockname()[1]
         return port
+
+    def run(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve until told to stop. Where it cannot listen it logs why and returns, not `started`."""
+        with suppress(SystemExit):
+            super().run(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin to drain; the second time: stop waiting."""

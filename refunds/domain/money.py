@@ -47,7 +47,7 @@ def exponent(currency: str) -> int:
 def minor_units(text: str, currency: str) -> int:
     """Minor units of a plain decimal text such as `12.75`.
 
-    Takes ASCII digits with at most the currency's own decimals; no sign, no exponent, no grouping.
+    Takes ASCII digits; no sign, no exponent, no grouping. Decimals beyond the currency's own must be zeros.
     Raises MoneyError otherwise, for zero and for more than MAX_MINOR too.
     """
     minor = minor_units_or_zero(text, currency)
@@ -61,9 +61,9 @@ def minor_units_or_zero(text: str, currency: str) -> int:
     if not _DECIMAL_TEXT.fullmatch(text):
         raise MoneyError("the amount must be a plain decimal number such as 12.75")
     digits = exponent(currency)
-    scaled = Decimal(text).scaleb(digits)
-    if scaled != scaled.to_integral_value():
+    if len(text.partition(".")[2]) > digits:
         raise MoneyError(f"{currency} has {digits} decimals; {text} has more")
+    scaled = Decimal(text).scaleb(digits)
     if scaled > MAX_MINOR:
         raise MoneyError("the amount is too large")
     return int(scaled)

@@ -92,6 +92,7 @@ TRANSITIONS: Mapping[Status, Mapping[Status, str]] = {
         _S.REFUNDED_EXTERNALLY: "marked by an operator",
         _S.NEEDS_REVIEW: "a dispute, or refunded elsewhere",
         _S.REFUNDED: "a look-up found it refunded",
+        _S.VOIDED: "a look-up found the payment voided",
     },
     _S.NEEDS_REVIEW: {
         _S.REFUNDED: "resolved by an operator",
@@ -116,6 +117,7 @@ TRANSITIONS: Mapping[Status, Mapping[Status, str]] = {
     _S.REFUNDED_EXTERNALLY: {
         _S.FAILED: "undone by an operator",
         _S.REFUNDED: "proof of a refund appeared: was it paid twice?",
+        _S.VOIDED: "proof of a void appeared: was it paid as well?",
     },
     _S.CANCELLED: {
         _S.REFUNDED: "proof of a refund appeared",

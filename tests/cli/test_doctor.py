@@ -77,7 +77,8 @@ def test_processes_that_show_no_life_are_a_warning(healthy: Stage) -> None:
 
 
 def test_one_process_that_is_everything_is_worker_and_scheduler(healthy: Stage) -> None:
-    _beat(healthy, "up")
+    for role in ("worker", "scheduler"):
+        _beat(healthy, role)
     findings = _findings(healthy)[1]
     assert (findings["worker"]["level"], findings["scheduler"]["level"]) == ("ok", "ok")
 

@@ -1,7 +1,8 @@
 """Output at a terminal: tables and colours, and none where they are not wanted."""
 
 import io
-import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
 
 import pytest
 
@@ -15,35 +16,41 @@ class Terminal(io.StringIO):
         return True
 
 
-@pytest.fixture
-def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
-    screen = Terminal()
-    monkeypatch.setattr(sys, "stdout", screen)
+@contextmanager
+def at_a_terminal() -> Iterator[Terminal]:
+    with redirect_stdout(Terminal()) as screen:
+        yield screen
+
+
+@pytest.fixture(autouse=True)
+def _xterm(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "60")
     monkeypatch.delenv("NO_COLOR", raising=False)
-    return screen
 
 
-def test_a_table_at_a_terminal_has_columns_and_loses_no_text(terminal: Terminal) -> None:
-    emit_table(("id", "what"), [("rf_01M81JBTDYNB79B7W20VWK2A9C", "x" * 50), ("rf_2", "[bold]no markup[/]")])
-    drawn = terminal.getvalue()
+def test_a_table_at_a_terminal_has_columns_and_loses_no_text() -> None:
+    with at_a_terminal() as screen:
+        emit_table(
+            ("id", "what"), [("rf_01M81JBTDYNB79B7W20VWK2A9C", "x" * 50), ("rf_2", "[bold]no markup[/]")]
+        )
+    drawn = screen.getvalue()
     assert "\t" not in drawn
     assert drawn.count("x") == 50
     assert "[bold]no markup[/]" in drawn
 
 
-def test_a_record_at_a_terminal_is_aligned_and_leaves_out_what_is_empty(terminal: Terminal) -> None:
-    emit_record([("id", "rf_1"), ("kind", ""), ("status", "queued\x1b[2J")])
-    assert terminal.getvalue() == "id      rf_1\nstatus  queued\\x1b[2J\n"
+def test_a_record_at_a_terminal_is_aligned_and_leaves_out_what_is_empty() -> None:
+    with at_a_terminal() as screen:
+        emit_record([("id", "rf_1"), ("kind", ""), ("status", "queued\x1b[2J")])
+    assert screen.getvalue() == "id      rf_1\nstatus  queued\\x1b[2J\n"
 
 
 @pytest.mark.parametrize("wanted", [True, False])
-def test_colour_is_left_out_where_it_is_not_wanted(
-    terminal: Terminal, monkeypatch: pytest.MonkeyPatch, wanted: bool
-) -> None:
+def test_colour_is_left_out_where_it_is_not_wanted(monkeypatch: pytest.MonkeyPatch, wanted: bool) -> None:
     if not wanted:
         monkeypatch.setenv("NO_COLOR", "1")
-    doctor.emit_finding(Finding("mail", Level.FAIL, "refused", "mend SMTP_URL"))
-    assert ("\x1b[1;31mfail" in terminal.getvalue()) is wanted
-    assert "mend SMTP_URL" in terminal.getvalue()
+    with at_a_terminal() as screen:
+        doctor.emit_finding(Finding("mail", Level.FAIL, "refused", "mend SMTP_URL"))
+    assert ("\x1b[1;31mfail" in screen.getvalue()) is wanted
+    assert "mend SMTP_URL" in screen.getvalue()

@@ -137,7 +137,7 @@ def test_a_request_that_names_several_payments_gets_a_verdict_for_each(tmp_path:
 
 
 def test_a_void_is_accepted_while_nothing_is_captured_and_taken_to_the_gateway(tmp_path: Path) -> None:
-    orders = [
+    orders: list[dict[str, Any]] = [
         {
             "order_id": "A",
             "transaction_id": "ta",

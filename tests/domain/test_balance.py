@@ -66,9 +66,7 @@ def test_the_refundable_balance_is_never_negative_and_never_above_the_capture(ba
 
 @given(balance=_balances, amount=st.integers(1, 2 * 10**15))
 def test_what_fits_never_takes_the_payment_beyond_its_capture(balance: Balance, amount: int) -> None:
-    taken = (
-        balance.refunded_minor + balance.reserved_minor + balance.external_minor + balance.disputed_minor
-    )
+    taken = balance.refunded_minor + balance.reserved_minor + balance.external_minor + balance.disputed_minor
 
     fits = balance.shortfall(amount) is None
 

@@ -1,5 +1,6 @@
 """The next run: once a local date, never the same one twice, never in the past, late or not."""
 
+import itertools
 import random
 from collections import defaultdict
 from collections.abc import Sequence
@@ -176,7 +177,10 @@ def _assert_each_date_runs_once(zone: str, run_at: time, first: date, last: date
     policy = Policy(zone, run_at, 3)
     days = [first + timedelta(days=count) for count in range((last - first).days + 1)]
     expected = [run_instant(day, run_at, zone) for day in days]
-    assert all(earlier < later for earlier, later in zip(expected, expected[1:], strict=False)), (zone, run_at)
+    assert all(earlier < later for earlier, later in itertools.pairwise(expected)), (
+        zone,
+        run_at,
+    )
 
     ran = [expected[0]]
     while local_date(ran[-1], zone) < last:

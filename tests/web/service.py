@@ -53,10 +53,12 @@ class Service:
         document: dict[str, Any] = httpx.get(f"{self.url}/openapi.json", trust_env=False).json()
         return document
 
-    def client(self, *scopes: str, secret: str | None = None, checked: bool = True) -> httpx.Client:
+    def client(
+        self, *scopes: str, secret: str | None = None, name: str = "shop", checked: bool = True
+    ) -> httpx.Client:
         """A client with a token of these scopes; `checked`: every answer has to be one that is declared."""
         if secret is None and scopes:
-            _, secret = tokens.create(self.parts, name="shop", scopes=scopes)
+            _, secret = tokens.create(self.parts, name=name, scopes=scopes)
         return httpx.Client(
             base_url=self.url,
             headers={"Authorization": f"Bearer {secret}"} if secret else {},

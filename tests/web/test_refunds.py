@@ -44,11 +44,23 @@ def test_another_request_under_a_key_is_refused(ask: Ask) -> None:
     assert is_problem(ask(amount="12.76"), 422, "idempotency_key_reused")
 
 
+def test_a_rotated_token_of_the_same_name_keeps_its_keys(
+    service: Service, ask: Ask, payment: dict[str, Any], key: str
+) -> None:
+    body = {"transaction_id": payment["transaction_id"], "amount": "1.00"}
+    answers = []
+    for _ in range(2):
+        with service.client("refunds:write", name="rotated") as client:
+            answers.append(client.post("/v1/refunds", json=body, headers={"Idempotency-Key": key}))
+    assert [answer.status_code for answer in answers] == [202, 202]
+    assert answers[0].json()["id"] == answers[1].json()["id"]
+
+
 def test_two_callers_may_use_the_same_key(
     service: Service, ask: Ask, payment: dict[str, Any], key: str
 ) -> None:
     first = ask(amount="1.00")
-    with service.client("refunds:write") as other:
+    with service.client("refunds:write", name="another shop") as other:
         body = {"transaction_id": payment["transaction_id"], "amount": "1.00"}
         second = other.post("/v1/refunds", json=body, headers={"Idempotency-Key": key})
     assert second.status_code == 202

@@ -78,6 +78,8 @@ def refuses(url: str) -> bool:
         httpx.get(f"{url}/livez", trust_env=False)
     except httpx.ConnectError:
         return True
+    except httpx.TransportError:  # it was let in, just before
+        return False
     return False
 
 

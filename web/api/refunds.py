@@ -80,7 +80,9 @@ def create_refund(
 ) -> JSONResponse:
     """Take one in."""
     asked = Asked(key, read_document(raw))
-    [taken] = take_in(parts, [asked], caller=caller.id, requested_by=signature(caller), source="http")
+    [taken] = take_in(
+        parts, [asked], caller=f"token:{caller.name}", requested_by=signature(caller), source="http"
+    )
     if isinstance(taken, Refusal):
         raise ProblemError.refused(taken)
     headers = {"Location": f"{router.prefix}/{taken.refund.id}"}
