@@ -47,7 +47,7 @@ def exponent(currency: str) -> int:
 def minor_units(text: str, currency: str) -> int:
     """Minor units of a plain decimal text such as `12.75`.
 
-    Takes ASCII digits; no sign, no exponent, no grouping. Decimals beyond the currency's own must be zeros.
+    Takes ASCII digits; no sign, no exponent, no grouping, and no more decimals than the currency has.
     Raises MoneyError otherwise, for zero and for more than MAX_MINOR too.
     """
     minor = minor_units_or_zero(text, currency)

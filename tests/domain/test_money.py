@@ -183,7 +183,7 @@ def test_an_amount_above_the_largest_taken_is_refused(text: str, currency: str) 
         minor_units(text, currency)
 
 
-@pytest.mark.parametrize("text", ["0", "0.00", "0.000"])
+@pytest.mark.parametrize("text", ["0", "0.00"])
 def test_zero_is_refused_as_an_amount_and_taken_as_a_sum(text: str) -> None:
     with pytest.raises(MoneyError, match="more than zero"):
         minor_units(text, "GBP")
