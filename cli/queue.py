@@ -1,7 +1,7 @@
 """`moneyback queue`: how much waits, how much money that is, and what is tried next."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from threading import Event
@@ -31,6 +31,7 @@ def command(
     *,
     watch: Annotated[bool, typer.Option("--watch", help="Redraw every 2 s until Ctrl-C.")] = False,
     limit: Annotated[int, typer.Option(min=0, max=1000, help="Show so many of the next tries.")] = 20,
+    parked: Annotated[bool, typer.Option("--parked", help="List messages that could not be taken.")] = False,
     as_json: AsJson = False,
 ) -> int:
     """Show how much waits, and the next tries of the queue.
@@ -38,11 +39,15 @@ def command(
     Sums are by status and currency; tries are told in the order in which they fall due.
     """
     from cli.opening import opened
+    from refunds.flow import overview
     from refunds.flow.overview import queue, queue_document
 
     if watch and (as_json or not sys.stdout.isatty()):
         raise typer.BadParameter("is for people at a terminal", param_hint="--watch")
     with opened() as house:
+        if parked:
+            _print_parked(overview.parked(house.parts, limit=limit), as_json=as_json)
+            return Exit.OK
         if watch:
             _watch(lambda: queue(house.parts, limit=limit))
             return Exit.OK
@@ -57,6 +62,13 @@ def command(
         emit_line("")
         emit_table(_DUE_COLUMNS, _due_rows(found))
     return Exit.OK
+
+
+def _print_parked(messages: Sequence[Mapping[str, str]], *, as_json: bool) -> None:
+    if as_json:
+        emit_json({"items": list(messages)})
+        return
+    emit_table(("at", "why", "message"), [(row["at"], row["why"], row["raw"][:200]) for row in messages])
 
 
 def _watch(read: Callable[[], "Queue"]) -> None:

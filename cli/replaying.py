@@ -10,10 +10,10 @@ from typing import Any
 from rich.progress import Progress
 
 from cli.faults import Faults
-from cli.opening import settings_of_command
+from cli.opening import opened, settings_of_command
 from cli.sandbox_child import SandboxChild
 from config.settings import Settings
-from refunds.bootstrap import House, open_house, prepare_database
+from refunds.bootstrap import House
 from refunds.domain.status import Status
 from refunds.flow.days import Moment, let_days_pass
 from refunds.flow.dispatch import Dispatcher
@@ -37,7 +37,7 @@ def run(
     if settings.environment == "production" and (fast or faults.any()):
         raise NotInProductionError("the fast clock and sandbox faults are refused in production")
     with ExitStack() as stack:
-        house = stack.enter_context(opened(settings))
+        house = stack.enter_context(opened())
         control = stack.enter_context(sandbox_control(settings, start=fast or faults.any()))
         bars = {name: progress.add_task(name, total=None) for name in ("orders", "requests")}
 
@@ -61,17 +61,6 @@ def run(
         if not fast or control is None:
             return replayed, []
         return replayed, live_through(house, control, progress=progress)
-
-
-@contextmanager
-def opened(settings: Settings) -> Iterator[House]:
-    """The house with its database ready."""
-    house = open_house(settings, role="replay")
-    try:
-        prepare_database(house)
-        yield house
-    finally:
-        house.close()
 
 
 @contextmanager

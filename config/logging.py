@@ -16,7 +16,7 @@ LIBRARY_FLOORS: Mapping[str, int] = {
     "uvicorn": logging.NOTSET,
     "uvicorn.error": logging.NOTSET,
     "uvicorn.access": logging.WARNING,
-    "alembic": logging.NOTSET,
+    "alembic": logging.WARNING,  # it tells at each look which database it found
     "apscheduler": logging.WARNING,
     "dramatiq": logging.WARNING,
     "sqlalchemy": logging.WARNING,  # below it the engine writes bound values, customers' data among them

@@ -154,3 +154,13 @@ def _documents(rows: Iterable[Row], names: Iterable[str]) -> list[dict[str, Any]
 
 def _most_counted(known: Mapping[str, Account], refund: Refund) -> int:
     return known[refund.account].policy.most_counted
+
+
+def parked(parts: Parts, *, limit: int) -> list[dict[str, Any]]:
+    """Messages that could not be taken, newest first: when, why, and their own words."""
+    with parts.database.read() as tx:
+        rows = requests.list_parked(tx, limit=limit)
+    return [
+        {"at": row["at"].isoformat(), "why": row["why"], "source": row["source"], "raw": row["raw"]}
+        for row in rows
+    ]

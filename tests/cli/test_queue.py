@@ -82,3 +82,14 @@ def test_a_watch_draws_until_it_is_interrupted_and_ends_well(lived: Lived) -> No
             os.close(ours)
     assert b"order-queued" in seen
     assert b"12.75" in seen
+
+
+def test_parked_messages_are_listed_with_why_and_their_own_words(fresh: Stage) -> None:
+    fresh.run("db", "upgrade")
+    with fresh.opened() as house, house.parts.database.begin() as tx:
+        requests.park(tx, digest="d", source="message", raw='{"a": "b\n"}', why="not JSON", now=now(tx))
+    [told] = fresh.json("queue", "--parked")["items"]
+    assert (told["why"], told["raw"], told["source"]) == ("not JSON", '{"a": "b\n"}', "message")
+    names, line = fresh.run("queue", "--parked").stdout.splitlines()
+    assert names.split("\t") == ["at", "why", "message"]
+    assert line.split("\t")[1] == "not JSON"

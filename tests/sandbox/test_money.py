@@ -14,6 +14,7 @@ def test_a_refund_moves_the_money_and_is_answered_in_full(stage: Stage) -> None:
     assert answer.body.pop("created_at").endswith("+00:00")
     assert answer.body == {
         "reference": stage.reference(),
+        "key": None,
         "transaction_id": stage.transaction_id,
         "kind": "refund",
         "amount_minor": 250,
