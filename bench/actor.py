@@ -26,7 +26,7 @@ _DATABASE = os.environ["BENCH_DATABASE_DSN"]
 _GATEWAY = os.environ["BENCH_GATEWAY_URL"]
 _WORKER = f"actor:{socket.gethostname()[:32]}:{os.getpid()}"
 
-broker = RedisBroker(url=os.environ["BENCH_REDIS_URL"])
+broker = RedisBroker(url=os.environ["BENCH_REDIS_URL"])  # type: ignore[no-untyped-call]
 dramatiq.set_broker(broker)
 
 _client = httpx.Client(
@@ -74,8 +74,9 @@ def _write(
     connection = _connection()
     with connection.transaction():
         connection.execute(
-            """INSERT INTO attempts (refund_id, number, fence, episode, counted_number, extra, key, claimed_at,
-                sending_at, finished_at, outcome, code, text, request_id, http_status, duration_ms, worker)
+            """INSERT INTO attempts (refund_id, number, fence, episode, counted_number, extra, key,
+                claimed_at, sending_at, finished_at, outcome, code, text, request_id, http_status,
+                duration_ms, worker)
             VALUES (%s, 1, 1, 1, 1, false, %s, %s, %s, %s, 'refunded', '', '', %s, %s, %s, %s)""",
             (
                 *(job["id"], f"{job['id']}-1", sent_at, sent_at, now),

@@ -27,7 +27,7 @@ def prepare(database: Database) -> None:
 
 
 def add_due(database: Database, *, count: int, tag: str) -> None:
-    """`count` refunds that are due now, each of a payment of its own; their ids begin with `rf_` and `tag`."""
+    """`count` refunds that are due now, each of its own payment; their ids begin with `rf_` and `tag`."""
     now = datetime.now(UTC)
     rows: dict[str, Any] = {"first": 1, "last": count, "tag": tag, "at": now}
     with database.begin() as tx:
@@ -60,13 +60,14 @@ _REFUNDS = f"""INSERT INTO refunds (id, kind, account, gateway, payment_id, amou
     {{numbered}} SELECT 'rf_' || n, 'refund', '{DEFAULT}', '{GATEWAY}', 'pm_' || n, {AMOUNT_MINOR}, 'GBP',
         :status, :due, :tries, :tries, :tries, '[]', 'bench', :at, :at FROM numbered"""
 
-_ATTEMPTS = """INSERT INTO attempts (refund_id, number, fence, episode, counted_number, extra, key, claimed_at,
-        sending_at, finished_at, outcome, request_id, http_status, duration_ms, worker)
+_ATTEMPTS = """INSERT INTO attempts (refund_id, number, fence, episode, counted_number, extra, key,
+        claimed_at, sending_at, finished_at, outcome, request_id, http_status, duration_ms, worker)
     {numbered} SELECT 'rf_' || n, 1, 1, 1, 1, false, 'rf_' || n || '-1', :at, :at, :at, 'refunded',
         'req_' || n, 201, 12, 'worker:bench:1' FROM numbered"""
 
 _INTAKE_LOG = """INSERT INTO intake_log (caller, key, body_hash, refund_id, at)
-    {numbered} SELECT 'bench', 'key_' || n, '0123456789abcdef0123456789abcdef', 'rf_' || n, :at FROM numbered"""
+    {numbered} SELECT 'bench', 'key_' || n, '0123456789abcdef0123456789abcdef', 'rf_' || n, :at
+    FROM numbered"""
 
 _HISTORY = """INSERT INTO history (refund_id, at, actor, old, new, why)
     {numbered} SELECT 'rf_' || n, :at, 'worker:bench:1', :old, :new, 'bench' FROM numbered"""

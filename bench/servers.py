@@ -87,9 +87,7 @@ def servers() -> Iterator[Servers]:
         ValkeyServer() as valkey,
     ):
         template = postgres.create_database()
-        handle = DatabaseHandle(
-            "postgresql", postgres.url(template), postgres.dsn(template), postgres.pid
-        )
+        handle = DatabaseHandle("postgresql", postgres.url(template), postgres.dsn(template), postgres.pid)
         _prepare(handle)
         yield Servers(postgres, valkey, Path(folder), template)
 

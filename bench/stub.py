@@ -73,17 +73,15 @@ def _answer(head: bytes, body: bytes) -> bytes:
 
 def _response(status: int, number: int, body: bytes) -> bytes:
     return (
-        b"HTTP/1.1 %d OK\r\nContent-Type: application/json\r\nRequest-Id: req_%d\r\nContent-Length: %d\r\n\r\n%b"
-        % (status, number, len(body), body)
-    )
+        b"HTTP/1.1 %d OK\r\nContent-Type: application/json\r\n"
+        b"Request-Id: req_%d\r\nContent-Length: %d\r\n\r\n%b"
+    ) % (status, number, len(body), body)
 
 
 async def serve(latency_ms: int) -> None:
     """Listen on a free loopback port, print it, and serve until ended."""
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(
-        lambda: StubConnection(latency_ms / 1000), "127.0.0.1", 0, backlog=1024
-    )
+    server = await loop.create_server(lambda: StubConnection(latency_ms / 1000), "127.0.0.1", 0, backlog=1024)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 

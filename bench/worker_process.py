@@ -38,7 +38,7 @@ def worker(
     folder = Path(tempfile.mkdtemp(prefix=f"{subject}-", dir=servers.folder))
     if subject == "moneyback":
         environment = _settings(servers, database, gateway, folder=folder, in_flight=in_flight)
-        command = [sys.executable, "-c", "import os,sys; sys.setswitchinterval(float(os.environ.get(\"SWI\",\"0.005\"))); from cli.main import main; main()", "worker"]
+        command = [sys.executable, "-c", "from cli.main import main; main()", "worker"]
     else:
         environment = actor_environment(servers, database, gateway)
         subprocess.run(
@@ -62,9 +62,7 @@ def worker(
             process.kill()
 
 
-def actor_environment(
-    servers: Servers, database: DatabaseHandle, gateway: GatewayProcess
-) -> dict[str, str]:
+def actor_environment(servers: Servers, database: DatabaseHandle, gateway: GatewayProcess) -> dict[str, str]:
     """What `bench.actor` reads as it is imported; its broker starts empty."""
     with redis.Redis.from_url(servers.valkey.url(_ACTOR_DB)) as client:
         client.flushdb()

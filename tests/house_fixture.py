@@ -1,4 +1,4 @@
-"""A real house for tests: either database with its schema, the sandbox gateway in its own process, real pumps.
+"""A real house for tests: either database with its schema, the sandbox in its own process, real pumps.
 
 A folder's conftest names the fixtures it wants to offer; nothing here is a fixture for all tests.
 """
@@ -20,7 +20,8 @@ from refunds.gateways.registry import open_gateway
 from refunds.ports import Channel, Gateway
 from refunds.store import accounts, schema
 from refunds.store.database import Database
-from tests.house_of import BERLIN, Bell, House, SilentChannel, account
+from tests.house_of import House
+from tests.house_parts import Bell, SilentChannel, account
 from tests.sandbox_process import SandboxProcess, sandbox
 from tests.servers.postgres import Postgres
 
@@ -34,7 +35,7 @@ _numbers = itertools.count(1)
 @pytest.fixture
 def log() -> Iterator[list[Any]]:
     """What was logged meanwhile. Folders use it for all their tests: rendering tracebacks takes seconds."""
-    with structlog.testing.capture_logs() as events:
+    with structlog.testing.capture_logs(processors=[structlog.processors.format_exc_info]) as events:
         yield events
 
 
@@ -166,7 +167,7 @@ def _house(
         wanted = account(zone=zone, retry_days=retry_days, permanent_failures=permanent_failures)
         with parts.database.begin() as tx:
             accounts.put(tx, wanted)
-        house.move_to_noon(BERLIN if zone == "Europe/Berlin" else zone)
+        house.move_to_noon(zone)
     return house
 
 

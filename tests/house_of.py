@@ -4,34 +4,33 @@ import itertools
 import threading
 import time as clock
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
-from typing import Any, Literal, cast
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import text
 
 from refunds.domain.balance import Balance
-from refunds.domain.schedule import Policy
 from refunds.domain.status import Kind, Status
 from refunds.flow.dispatch import Dispatcher
 from refunds.flow.intake import Accepted, Asked, Taken, take_in
 from refunds.flow.parts import Parts
 from refunds.flow.payments import Registered, register
-from refunds.ports import Delivery, Mail
 from refunds.sandbox import judge
 from refunds.sandbox.judge import SeenRequest
 from refunds.store import evidence, lanes, notices, payments, refunds
-from refunds.store.accounts import DEFAULT, Account
+from refunds.store.accounts import DEFAULT
 from refunds.store.database import clocks, offset, set_offset
 from refunds.store.lanes import Lane
 from refunds.store.refunds import Refund
+from tests.house_parts import Bell
 from tests.sandbox_process import SandboxProcess
 
-BERLIN = "Europe/Berlin"
 WITHIN_SECONDS = 15.0
+LONG_AGO = "2020-01-01T00:00:00.000000Z"
 
 _keys = itertools.count(1)
 
@@ -42,43 +41,6 @@ def eventually(fact: Callable[[], bool], *, within_seconds: float = WITHIN_SECON
     while not fact():
         assert clock.monotonic() < end, f"{what} never came true"
         threading.Event().wait(0.005)
-
-
-def account(
-    *,
-    zone: str = "UTC",
-    run_at: time = time(9),
-    retry_days: int = 3,
-    permanent_failures: str = "notify",
-    notify_emails: tuple[str, ...] = (),
-    notify_domains: tuple[str, ...] = (),
-) -> Account:
-    """The default account, with some things otherwise."""
-    manner = cast('Literal["notify", "retry"]', permanent_failures)
-    return Account(DEFAULT, Policy(zone, run_at, retry_days, manner), notify_emails, notify_domains)
-
-
-class Bell:
-    """A wake-up that remembers who rang, and tells the dispatcher that is at work."""
-
-    def __init__(self) -> None:
-        self.rung: list[tuple[str, str]] = []
-        self.dispatcher: Dispatcher | None = None
-
-    def ring(self, account: str, gateway: str) -> None:
-        self.rung.append((account, gateway))
-        if self.dispatcher is not None:
-            self.dispatcher.ring(account, gateway)
-
-
-class SilentChannel:
-    """For tests that are not about mail: nothing may be delivered by it."""
-
-    def deliver(self, mail: Mail) -> Delivery:
-        raise AssertionError(f"nobody asked for mail to {mail.recipient}")
-
-    def check(self) -> str | None:
-        return None
 
 
 @dataclass
@@ -98,7 +60,7 @@ class House:
 
     # Putting things in
 
-    def payment(self, captured: str = "100.00", *steps: dict[str, object], **more: Any) -> str:
+    def payment(self, captured: str = "100.00", *steps: Mapping[str, object], **more: Any) -> str:
         """Transaction id of a new payment in GBP, known here and at the gateway, which follows the steps."""
         transaction_id = f"tx_{uuid.uuid4().hex[:16]}"
         minor = round(float(captured) * 100)
@@ -164,10 +126,10 @@ class House:
         assert dispatcher.stop(within_seconds=10), "the pumps did not drain"
 
     def until(self, refund_id: str, *wanted: Status, hurry: bool = False) -> Refund:
-        """The refund once it has one of these statuses; `hurry` jumps over the time in which nothing is due."""
+        """The refund once it has one of these statuses; `hurry` jumps over times in which nothing is due."""
         end = clock.monotonic() + WITHIN_SECONDS
         while (refund := self.get(refund_id)).status not in wanted:
-            assert clock.monotonic() < end, f"still {refund.status}, {self.story(refund_id)}"
+            assert clock.monotonic() < end, (refund.status, self.history(refund_id), self.look_ups(refund_id))
             if hurry:
                 self.jump_to_due()
             threading.Event().wait(0.005)
@@ -200,15 +162,26 @@ class House:
         with self.parts.database.begin() as tx:
             set_offset(tx, ahead)
 
+    def reopen_lanes(self) -> None:
+        """As if the time for which trouble closed a lane, which is real time, were over."""
+        with self.parts.database.begin() as tx:
+            over = (
+                "UPDATE lanes SET closed_until = '2020-01-01T00:00:00.000000Z' WHERE closed_until IS NOT NULL"
+            )
+            tx.execute(text(over))
+
     def jump_to_due(self) -> None:
         """If nothing is due or under way, move both clocks to the next moment at which a refund is."""
         with self.parts.database.read() as tx:
             now = clocks(tx)[1]
-            leased = tx.execute(text("SELECT COUNT(*) FROM refunds WHERE lease_until IS NOT NULL")).scalar_one()
+            leased = tx.execute(
+                text("SELECT COUNT(*) FROM refunds WHERE lease_until IS NOT NULL")
+            ).scalar_one()
             due = tx.execute(text("SELECT MIN(due_at) FROM refunds")).scalar_one()
         instant = datetime.fromisoformat(due) if isinstance(due, str) else due
         if not leased and instant is not None and instant > now:
             self.pass_time(instant - now + timedelta(milliseconds=1))
+            self.reopen_lanes()
 
     @property
     def now(self) -> datetime:
@@ -277,6 +250,11 @@ class House:
     def paid_minor(self, refund_id: str) -> int:
         """What the gateway's own ledger says was paid for this refund."""
         return judge.paid(self.bank.ledger).get(refund_id, (0, ""))[0]
+
+    def doubled(self) -> list[str]:
+        """Refunds of this house that the gateway paid more than once."""
+        with self.parts.database.read() as tx:
+            return sorted(refunds.get_many(tx, judge.doubled(self.bank.ledger)))
 
     def asked_of_gateway(self, refund_id: str) -> list[SeenRequest]:
         """Every request the gateway saw about this refund."""

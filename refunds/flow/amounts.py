@@ -29,20 +29,22 @@ def amount_asked(form: RefundForm, payment: Payment, *, kind: Kind) -> int | Ref
         return Refusal.of(Cause.CURRENCY_MISMATCH, "/currency", detail)
     try:
         stated = _stated(form, payment.currency)
-        of_items = _of_items(form, payment.currency)
+        of_parts = _of_parts(form, payment.currency) if stated is None or form.items else None
     except MoneyError as error:
         return Refusal.of(Cause.INVALID, "/amount", str(error))
     if isinstance(stated, Refusal):
         return stated
-    if stated is not None and of_items is not None and stated != of_items:
-        detail = f"the items add up to {Money(of_items, payment.currency)}"
+    if stated is not None and of_parts is not None and stated != of_parts:
+        detail = f"the items add up to {Money(of_parts, payment.currency)}"
         return Refusal.of(Cause.INVALID, "/amount", detail)
     wrong = _not_bought(form, payment) or _stale(form, payment)
     if wrong is not None:
         return wrong
-    amount = stated if stated is not None else of_items
+    amount = stated if stated is not None else of_parts
     if kind is Kind.VOID:
         return _void(amount, payment)
+    if amount is None and form.items:  # some lines are not everything
+        return Refusal.of(Cause.INVALID, "/amount", "is needed where an item has no price")
     return _refund(amount, payment)
 
 
@@ -55,13 +57,13 @@ def _stated(form: RefundForm, currency: str) -> int | Refusal | None:
     return minor
 
 
-def _of_items(form: RefundForm, currency: str) -> int | None:
-    """The sum of the items, shipping and adjustments; None where an item has no price."""
-    if not form.items:
+def _of_parts(form: RefundForm, currency: str) -> int | None:
+    """The sum of items, shipping and adjustments; None where none is named, or an item has no price."""
+    if not form.items and not (form.shipping_amount or form.adjustment_positive or form.adjustment_negative):
         return None
     total = Decimal(form.shipping_amount or 0) + Decimal(form.adjustment_positive or 0)
     total -= Decimal(form.adjustment_negative or 0)
-    for item in form.items:
+    for item in form.items or ():
         if item.amount is not None:
             total += Decimal(item.amount)
         elif item.unit_price is not None:
@@ -80,11 +82,13 @@ def _not_bought(form: RefundForm, payment: Payment) -> Refusal | None:
     for line in payment.items:
         for name in _names(Item(**line)):
             bought[name] = bought.get(name, 0) + line.get("quantity", 1)
+    asked: dict[str, int] = {}
     for index, item in enumerate(form.items):
         for name in _names(item):
             if name not in bought:
                 return Refusal.of(Cause.INVALID, f"/items/{index}", "the order has no such item")
-            if item.quantity > bought[name]:
+            asked[name] = asked.get(name, 0) + item.quantity
+            if asked[name] > bought[name]:
                 detail = f"the order has {bought[name]} of it"
                 return Refusal.of(Cause.INVALID, f"/items/{index}/quantity", detail)
     return None

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import structlog
 
@@ -14,6 +14,9 @@ from refunds.ports import Call
 from refunds.store.claims import Claim
 
 log = structlog.get_logger(__name__)
+
+NO_LOOK_UP = "no_look_up"
+"""Code of a look-up that could not be made, because this gateway has none: no sign of trouble."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,17 +85,30 @@ async def pay(parts: Parts, claim: Claim, *, until: float) -> Attempted:
     except Exception as error:  # the one broad catch at the edge: what we do not understand may have paid
         log.exception("attempt.adapter_failed", refund_id=claim.refund_id, attempt=claim.number)
         answer = Answer(Outcome.UNKNOWN, "adapter_error", type(error).__name__)
-    return Attempted(claim, _fit(answer))
+    return Attempted(claim, _proven(_fit(answer)))
 
 
 async def look_up(parts: Parts, claim: Claim) -> LookUpAnswer:
     """Ask what became of a refund; anything unforeseen is `unclear`."""
     gateway = parts.gateways[claim.gateway].gateway
     try:
-        return _fit(await gateway.look_up(_call(claim, may_send=lambda: True)))
+        found = _fit(await gateway.look_up(_call(claim, may_send=lambda: True)))
     except Exception as error:
         log.exception("look_up.adapter_failed", refund_id=claim.refund_id)
         return LookUpAnswer(Finding.UNCLEAR, "adapter_error", type(error).__name__)
+    if found.finding is Finding.REFUNDED and not found.reference:
+        return replace(found, finding=Finding.UNCLEAR, code=_NO_REFERENCE)
+    return found
+
+
+_NO_REFERENCE = "no_reference"
+
+
+def _proven(answer: Answer) -> Answer:
+    """Paid is only what can be found again at the gateway: without its reference the answer is unclear."""
+    if answer.outcome is Outcome.REFUNDED and not answer.reference:
+        return replace(answer, outcome=Outcome.UNKNOWN, code=_NO_REFERENCE)
+    return answer
 
 
 Told = TypeVar("Told", Answer, LookUpAnswer)
@@ -100,10 +116,11 @@ Told = TypeVar("Told", Answer, LookUpAnswer)
 
 def _fit(told: Told) -> Told:
     """The gateway's words, made fit to be stored."""
-    reference = told.reference and plain(told.reference, limit=200)
-    return replace(
-        told, code=plain(told.code, limit=100), text=plain(told.text, limit=500), reference=reference
-    )
+    words: dict[str, Any] = {"code": plain(told.code, limit=100), "text": plain(told.text, limit=500)}
+    words["reference"] = told.reference and plain(told.reference, limit=200)
+    if isinstance(told, Answer):
+        words["request_id"] = told.request_id and plain(told.request_id, limit=200)
+    return replace(told, **words)
 
 
 def _call(claim: Claim, *, may_send: Callable[[], bool]) -> Call:

@@ -133,7 +133,7 @@ def _processes(tx: Tx) -> Iterator[Finding]:
     alive = [beat for beat in ticks.beats(tx) if beat.at >= since]
     for role in ("worker", "scheduler"):
         # `up` is all roles in one process, under one name.
-        names = [beat.process for beat in alive if beat.role == role or beat.process.startswith("up:")]
+        names = [beat.process for beat in alive if beat.role == role]
         if names:
             yield Finding(role, Level.OK, f"alive: {', '.join(names)}")
         else:

@@ -49,7 +49,7 @@ def _until_kept(keep: Any, *, stopping: threading.Event) -> bool:
 
 
 def _take(parts: Parts, kwargs: Mapping[str, Any]) -> None:
-    raw = json.dumps(dict(kwargs), default=str)
+    raw = _raw(kwargs)
     version, key, request = (kwargs.get(name) for name in ("version", "idempotency_key", "request"))
     unknown = sorted(set(kwargs) - {"version", "idempotency_key", "request"})
     if version != VERSION or not isinstance(key, str) or not isinstance(request, Mapping) or unknown:
@@ -67,6 +67,14 @@ def _take(parts: Parts, kwargs: Mapping[str, Any]) -> None:
         _park(parts, raw, f"refused: {taken.cause}: {taken.detail}"[:500])
     else:
         log.info("message.taken", refund_id=taken.refund.id, repeated=taken.repeated)
+
+
+def _raw(kwargs: Mapping[str, Any]) -> str:
+    """The message as text; what is nested so deep that it cannot be written down is kept by its key."""
+    try:
+        return json.dumps(dict(kwargs), default=str)
+    except RecursionError:
+        return f"nested too deep to be kept; idempotency_key {str(kwargs.get('idempotency_key'))[:300]!r}"
 
 
 def _park(parts: Parts, raw: str, why: str) -> None:

@@ -55,7 +55,7 @@ def recipients_for(
     return found
 
 
-def deliver_due(parts: Parts, *, limit: int = 50) -> int:
+def deliver_due(parts: Parts, *, limit: int = 50, lease: timedelta = LEASE) -> int:
     """Deliver up to `limit` notices that are due; returns how many were tried.
 
     A refusal of one address is its own; the others still get theirs. Sending never holds up money: nothing
@@ -64,10 +64,10 @@ def deliver_due(parts: Parts, *, limit: int = 50) -> int:
     began = time.monotonic()
     with parts.database.begin() as tx:
         real, now = clocks(tx)
-        claimed = notices.claim(tx, limit=limit, now=now, real=real, lease=LEASE)
+        claimed = notices.claim(tx, limit=limit, now=now, real=real, lease=lease)
     tried = 0
     for notice in claimed:
-        if time.monotonic() - began > (LEASE / 2).total_seconds():
+        if time.monotonic() - began > (lease / 2).total_seconds():
             break  # a slow server: the rest is taken up when its lease has ended
         tried += 1
         try:

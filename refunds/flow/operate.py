@@ -4,7 +4,7 @@ from refunds.domain.status import CANCELLABLE, Kind, Status
 from refunds.flow.parts import Parts
 from refunds.flow.refusal import Cause, Refusal
 from refunds.store import payments, refunds
-from refunds.store.database import now
+from refunds.store.database import Tx, now
 from refunds.store.refunds import Refund
 
 
@@ -19,12 +19,9 @@ def retry_now(parts: Parts, refund_id: str, *, actor: str, reason: str) -> Refun
             return _unknown(refund_id)
         if refund.status not in {Status.QUEUED, Status.FAILED}:
             return _refused(refund, "tried now")
-        if refund.status is Status.FAILED and not refund.extra and refund.kind is Kind.REFUND:
-            balance = payments.lock(tx, [refund.payment_id])[refund.payment_id].balance
-            if balance.shortfall(refund.amount_minor) is not None:
-                detail = "the payment has not enough left; was it refunded another way?"
-                return Refusal.of(Cause.EXCEEDS_REMAINING, "/id", detail)
-            payments.reserve(tx, {refund.payment_id: refund.amount_minor})
+        impossible = None if refund.extra else _reserve_again(tx, refund)
+        if impossible is not None:
+            return impossible
         refunds.try_now(tx, refund, actor=actor, why=f"try now: {reason}", now=now(tx))
     parts.wakeup.ring(refund.account, refund.gateway)
     return _again(parts, refund_id)
@@ -49,6 +46,23 @@ def cancel(parts: Parts, refund_id: str, *, actor: str, reason: str) -> Refund |
         )
         refunds.release_reserved(tx, refund)
     return _again(parts, refund_id)
+
+
+def _reserve_again(tx: Tx, refund: Refund) -> Refusal | None:
+    """Take the payment anew for a failed refund or void, or say why that cannot be; others still have it."""
+    if refund.status is not Status.FAILED:
+        return None
+    payment = payments.lock(tx, [refund.payment_id])[refund.payment_id]
+    if refund.kind is Kind.VOID:
+        if payment.balance.captured_minor or payments.with_active_void(tx, [payment.id]):
+            detail = "the payment is captured, or another void has taken it"
+            return Refusal.of(Cause.NOT_VOIDABLE, "/id", detail)
+        return None
+    if payment.balance.shortfall(refund.amount_minor) is not None:
+        detail = "the payment has not enough left; was it refunded another way?"
+        return Refusal.of(Cause.EXCEEDS_REMAINING, "/id", detail)
+    payments.reserve(tx, {payment.id: refund.amount_minor})
+    return None
 
 
 def _again(parts: Parts, refund_id: str) -> Refund | Refusal:

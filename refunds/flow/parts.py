@@ -33,7 +33,7 @@ class MailPart:
 class Parts:
     """Everything a stage may use. `worker` names this process in leases and history.
 
-    Call limit < lease is asserted at start: a call that is still running never outlives its claim.
+    Twice the call limit < lease is asserted at start: a look-up and a call never outlive their claim.
     """
 
     database: Database

@@ -47,7 +47,10 @@ def register_forms(
     rows = [
         form if isinstance(form, Refusal) else _row(parts, form, known=set(known), at=at) for form in forms
     ]
-    good = {_identity(row): row for row in rows if not isinstance(row, Refusal)}
+    good: dict[tuple[str, str, str], dict[str, Any]] = {}
+    for row in rows:
+        if not isinstance(row, Refusal):
+            good.setdefault(_identity(row), row)
     if not good:
         return [row for row in rows if isinstance(row, Refusal)]
     for account, gateway in sorted({identity[:2] for identity in good}):
@@ -63,7 +66,9 @@ def register_forms(
     return [
         row
         if isinstance(row, Refusal)
-        else _agree(tx, kept[_identity(row)], row, created=_identity(row) in added)
+        else _agree(
+            tx, kept[_identity(row)], row, created=row is good[_identity(row)] and _identity(row) in added
+        )
         for row in rows
     ]
 
@@ -128,6 +133,7 @@ def _agree(tx: Tx, kept: Payment, row: dict[str, Any], *, created: bool) -> Regi
         kept.order_id == row["order_id"]
         and kept.currency == row["currency"]
         and kept.refunded_before_minor == row["refunded_before_minor"]
+        and (row["status"] == "captured" or kept.authorized_minor == row["authorized_minor"])
     )
     if same and kept.balance.captured_minor == row["captured_minor"]:
         return Registered(kept, created=False)

@@ -59,6 +59,12 @@ def _address(value: str) -> str:
     return f"{judged.local_part}@{judged.ascii_domain.removesuffix('.x')}"
 
 
+def _in_our_time(value: datetime) -> datetime:
+    if not 1970 <= value.year < 3000:  # noqa: PLR2004 - what both databases keep in every zone
+        raise ValueError("must lie between 1970 and 2999")
+    return value
+
+
 def _instant(value: Any) -> Any:
     return datetime.fromisoformat(value) if isinstance(value, str) else value
 
@@ -72,7 +78,7 @@ MinorUnits = Annotated[int, Field(gt=0, le=MAX_MINOR)]
 Quantity = Annotated[int, Field(gt=0, le=1_000_000)]
 Address = Annotated[str, Field(max_length=320), AfterValidator(_address)]
 Metadata = Annotated[dict[Line, Text], Field(max_length=50)]
-Instant = Annotated[AwareDatetime, BeforeValidator(_instant)]
+Instant = Annotated[AwareDatetime, BeforeValidator(_instant), AfterValidator(_in_our_time)]
 
 
 class _Form(BaseModel):
@@ -108,7 +114,7 @@ class PaymentForm(_Form):
     account: Line = "default"
     gateway: Name | None = None
     captured_at: Instant | None = None
-    method: Line | None = None
+    method: Annotated[Line, Field(max_length=64)] | None = None
     status: Literal["captured", "authorized"] = "captured"
     authorized_amount: Decimals | None = None
     refunded_before: Decimals = "0"

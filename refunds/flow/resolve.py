@@ -2,7 +2,7 @@
 
 from refunds.domain.outcome import Answer, Finding, LookUpAnswer, Outcome
 from refunds.domain.status import Status
-from refunds.flow.attempt import Resolved, look_up, pay
+from refunds.flow.attempt import NO_LOOK_UP, Resolved, look_up, pay
 from refunds.flow.parts import Parts
 from refunds.store.claims import Claim
 
@@ -19,7 +19,7 @@ async def resolve(parts: Parts, claim: Claim, *, key_lives: bool, until: float) 
     if claim.status is Status.IN_DOUBT and key_lives:
         attempted = await pay(parts, claim, until=until)
         return Resolved(claim, _as_finding(attempted.answer))
-    return Resolved(claim, LookUpAnswer(Finding.UNCLEAR, "no_look_up", "this gateway cannot be asked"))
+    return Resolved(claim, LookUpAnswer(Finding.UNCLEAR, NO_LOOK_UP, "this gateway cannot be asked"))
 
 
 def _as_finding(answer: Answer) -> LookUpAnswer:

@@ -14,7 +14,7 @@ from refunds.domain.notice import NoticeKind
 from refunds.domain.outcome import Answer, Finding, LookUpAnswer, Outcome
 from refunds.domain.schedule import deferral
 from refunds.domain.status import Status
-from refunds.flow.attempt import Attempted, Resolved
+from refunds.flow.attempt import NO_LOOK_UP, Attempted, Resolved
 from refunds.flow.notify import recipients_for
 from refunds.flow.parts import Parts
 from refunds.store import accounts, lanes
@@ -115,11 +115,17 @@ def _ask_a_person(parts: Parts, item: Learned) -> set[str]:
         free_slot=False,
         notices=(NoticeKind.OUTCOME_UNKNOWN,),
     )
-    with parts.database.begin() as tx:
-        now = clocks(tx)[1]
-        told = _with_recipients(parts, tx, accounts.get_all(tx), [(item, verdict)])
-        group = [replace(settled, answer=None, found=None) for settled in told]
-        return settle_group(tx, group, worker=parts.worker, now=now)
+    try:
+        with parts.database.begin() as tx:
+            now = clocks(tx)[1]
+            told = _with_recipients(parts, tx, accounts.get_all(tx), [(item, verdict)])
+            group = [replace(settled, answer=None, found=None) for settled in told]
+            return settle_group(tx, group, worker=parts.worker, now=now)
+    except DatabaseUnavailableError:
+        raise
+    except Exception:  # it stays as it is until its lease ends; the sweep then tries anew, and others go on
+        log.exception("settle.refund_left", refund_id=item.claim.refund_id)
+        return set()
 
 
 def _count_for_breaker(tx: Tx, learned: Sequence[Learned], *, real: datetime) -> None:
@@ -156,7 +162,7 @@ def _count_for_breaker(tx: Tx, learned: Sequence[Learned], *, real: datetime) ->
 def _is_trouble(item: Learned) -> bool:
     if isinstance(item, Attempted):
         return item.answer.outcome in {Outcome.UNAVAILABLE, Outcome.UNKNOWN}
-    return item.found.finding is Finding.UNCLEAR
+    return item.found.finding is Finding.UNCLEAR and item.found.code != NO_LOOK_UP
 
 
 def _log(settled: Settled, *, booked: bool) -> None:

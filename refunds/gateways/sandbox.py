@@ -30,7 +30,6 @@ _TURNED_AWAY = {
     401: "credentials_refused",
     403: "credentials_refused",
     429: "rate_limited",
-    503: "unavailable",
 }
 """The sandbox answers these before it processes anything."""
 
@@ -86,7 +85,7 @@ class SandboxGateway:
             case Lost():
                 return Answer(Outcome.UNKNOWN, reply.code, reply.text, duration_ms=reply.duration_ms)
             case Reply():
-                return _answer(call, reply)
+                return _answer(call, reply, can_ask=self._abilities.look_up)
 
     async def look_up(self, call: Call) -> LookUpAnswer:
         """GET our refunds of this payment."""
@@ -116,7 +115,11 @@ class SandboxGateway:
         await self._transport.close()
 
 
-def _answer(call: Call, reply: Reply) -> Answer:
+def _answer(call: Call, reply: Reply, *, can_ask: bool) -> Answer:
+    """A 503 counts as not processed only where a look-up precedes the next try.
+
+    It may come from in front of the platform after the money moved; without a look-up nobody would see that.
+    """
     document = reply.document()
     common: dict[str, Any] = {
         "request_id": reply.headers.get("Request-Id"),
@@ -124,11 +127,12 @@ def _answer(call: Call, reply: Reply) -> Answer:
         "duration_ms": reply.duration_ms,
     }
     code, text = _error(document)
-    if reply.status in _TURNED_AWAY:
+    turned_away = _TURNED_AWAY | ({503: "unavailable"} if can_ask else {})
+    if reply.status in turned_away:
         wish = reply.headers.get("Retry-After", "")
         seconds = float(wish) if wish.isascii() and wish.isdigit() else None
         return Answer(
-            Outcome.UNAVAILABLE, _TURNED_AWAY[reply.status], text, retry_after_seconds=seconds, **common
+            Outcome.UNAVAILABLE, turned_away[reply.status], text, retry_after_seconds=seconds, **common
         )
     if reply.status in {402, 404, 409} and code in _DECLINES:
         return Answer(Outcome.DECLINED, code, text, reason=_DECLINES[code], **common)
@@ -139,7 +143,7 @@ def _answer(call: Call, reply: Reply) -> Answer:
         return Answer(Outcome.UNKNOWN, "answer_mismatch", "the answer is not about this refund", **common)
     code = str(document.get("code") or "")[:100] if state is Outcome.DECLINED else ""
     reason = _DECLINES.get(code, Reason.PASSING)
-    return Answer(state, code, reference=str(document.get("id"))[:200], reason=reason, **common)
+    return Answer(state, code, reference=document["id"][:200], reason=reason, **common)
 
 
 def _finding(call: Call, document: dict[str, Any], duration_ms: int) -> LookUpAnswer:
@@ -163,7 +167,7 @@ def _finding(call: Call, document: dict[str, Any], duration_ms: int) -> LookUpAn
         for entry in (entry for entry in ours if entry.get("status") == state):
             if not _is_ours(call, entry):
                 return LookUpAnswer(Finding.UNCLEAR, "answer_mismatch", **common)
-            return LookUpAnswer(finding, reference=str(entry.get("id"))[:200], **common)
+            return LookUpAnswer(finding, reference=entry["id"][:200], **common)
     for entry in ours:
         if entry.get("status") == "failed" and entry.get("key") == call.key:
             code = str(entry.get("code") or "failed")[:100]
@@ -172,8 +176,11 @@ def _finding(call: Call, document: dict[str, Any], duration_ms: int) -> LookUpAn
 
 
 def _is_ours(call: Call, entry: dict[str, Any]) -> bool:
+    """It answers for this very refund, and has an id by which people find it at the gateway."""
     return (
-        entry.get("reference") == call.reference
+        isinstance(entry.get("id"), str)
+        and entry["id"] != ""
+        and entry.get("reference") == call.reference
         and entry.get("amount_minor") == call.amount_minor
         and entry.get("currency") == call.currency
         and entry.get("transaction_id") == call.transaction_id

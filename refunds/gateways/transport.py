@@ -82,10 +82,11 @@ class Transport:
         max_in_flight: int,
     ) -> None:
         self._base_url = base_url.rstrip("/")
-        self._headers = dict(headers)
+        self._headers = {"Accept": "application/json", "Accept-Encoding": "identity", **headers}
         self._call_limit_seconds = call_limit_seconds
         self._max_in_flight = max_in_flight
-        self._client: httpx.AsyncClient | None = None
+        self._timeout = httpx.Timeout(call_limit_seconds, connect=CONNECT_SECONDS).as_dict()
+        self._engine: AiohttpTransport | None = None
 
     async def send(
         self,
@@ -115,9 +116,9 @@ class Transport:
 
     async def close(self) -> None:
         """Let go of the connections."""
-        if self._client is not None:
-            client, self._client = self._client, None
-            await client.aclose()
+        if self._engine is not None:
+            engine, self._engine = self._engine, None
+            await engine.aclose()
 
     async def _exchange(
         self,
@@ -127,9 +128,7 @@ class Transport:
         headers: Mapping[str, str],
         began: float,
     ) -> Reply | Lost:
-        client = self._open()
-        request = client.build_request(method, self._base_url + path, json=body, headers=dict(headers))
-        response = await client.send(request, stream=True)
+        response = await self._open().handle_async_request(self._request(method, path, body, headers))
         try:
             content = bytearray()
             async for chunk in response.aiter_raw():
@@ -140,16 +139,26 @@ class Transport:
         finally:
             await response.aclose()
 
-    def _open(self) -> httpx.AsyncClient:
-        if self._client is None:
-            self._client = httpx.AsyncClient(
-                transport=AiohttpTransport(client=self._session),
-                headers=self._headers,
-                timeout=httpx.Timeout(self._call_limit_seconds, connect=CONNECT_SECONDS),
-                follow_redirects=False,
-                trust_env=False,
-            )
-        return self._client
+    def _request(
+        self, method: str, path: str, body: Mapping[str, Any] | None, headers: Mapping[str, str]
+    ) -> httpx.Request:
+        content = None
+        if body is not None:
+            content = json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+            headers = {"Content-Type": "application/json", **headers}
+        return httpx.Request(
+            method,
+            self._base_url + path,
+            headers={**self._headers, **headers},
+            content=content,
+            extensions={"timeout": self._timeout},
+        )
+
+    def _open(self) -> AiohttpTransport:
+        """The engine without httpx's client, whose redirects, cookies and logins cost more than the call."""
+        if self._engine is None:
+            self._engine = AiohttpTransport(client=self._session)
+        return self._engine
 
     def _session(self) -> aiohttp.ClientSession:
         trace = aiohttp.TraceConfig()

@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import bindparam, text
@@ -15,7 +16,8 @@ from sqlalchemy import bindparam, text
 from refunds.domain.judge import Standing
 from refunds.domain.status import Kind, Status
 from refunds.store.database import Tx
-from refunds.store.recordset import as_rows, recordset
+from refunds.store.recordset import among, as_rows, recordset
+from refunds.store.statement import read, run
 from refunds.store.types import Instant
 
 
@@ -83,7 +85,8 @@ _CLAIMED = """r.id, r.payment_id, r.account, r.gateway, r.kind, r.status, r.prio
     r.claimed_at, r.sending_at, r.last_counted_at, r.key_sent_at, r.waiting_since, r.absent_at,
     r.deferrals, r.look_ups"""
 
-_FREE = """SELECT r.id, r.payment_id, r.due_at FROM refunds r JOIN payments p ON p.id = r.payment_id
+_FREE = """SELECT r.id, r.payment_id, r.due_at, p.order_id, p.transaction_id
+    FROM refunds r JOIN payments p ON p.id = r.payment_id
     WHERE r.account = :account AND r.gateway = :gateway AND r.status = '{status}' AND r.due_at <= :now
       AND p.slot IS NULL
     ORDER BY r.due_at, r.id LIMIT :{limit}"""
@@ -91,41 +94,58 @@ _FREE = """SELECT r.id, r.payment_id, r.due_at FROM refunds r JOIN payments p ON
 _LIMITS = {"requested": "first", "queued": "again", "failed": "again"}
 """Whose places a status takes. A failed refund is due only where an operator asked for one more try."""
 
-_TAKE = """SET prior = status, status = 'attempting', due_at = NULL, sending_at = NULL, claimed_at = :now,
+_AT_ONCE = "attempts < :sent_below"
+
+_TAKE = f"""SET prior = status, status = 'attempting', due_at = NULL, claimed_at = :now,
+    sending_at = CASE WHEN {_AT_ONCE} THEN :now END,
+    key_sent_at = CASE WHEN {_AT_ONCE} THEN COALESCE(key_sent_at, :now) ELSE key_sent_at END,
     lease_until = :lease_until, fence = fence + 1, attempts = attempts + 1, updated_at = :now"""
 
-_ATTEMPT = """INSERT INTO attempts (refund_id, number, fence, episode, extra, key, claimed_at, worker)
-    SELECT id, attempts, fence, episode, extra, id || '-' || generation, :now, :worker FROM {claimed}"""
+_ATTEMPT = """INSERT INTO attempts
+        (refund_id, number, fence, episode, extra, key, claimed_at, sending_at, worker)
+    SELECT id, attempts, fence, episode, extra, id || '-' || generation, :now, sending_at, :worker
+    FROM {claimed}"""
 
 _HISTORY = """INSERT INTO history (refund_id, at, actor, old, new, why)
     SELECT id, :now, :worker, prior, 'attempting', 'claimed' FROM {claimed}"""
 
 
-def _places(requested: str, queued: str, failed: str) -> str:
-    """The free refunds of each status, sources in SQL, cut to the places that they share."""
-    again = f"SELECT * FROM {queued} UNION ALL SELECT * FROM {failed}"
-    return f"""SELECT * FROM {requested} UNION ALL
-        SELECT * FROM (SELECT * FROM ({again}) AS again ORDER BY due_at, id LIMIT :again) AS shared"""
+def _places(free: Mapping[str, str]) -> str:
+    """The free refunds by status, sources in SQL, cut to the places that statuses share."""
+    parts = [f"SELECT * FROM {source}" for status, source in free.items() if _LIMITS[status] == "first"]
+    again = [f"SELECT * FROM {source}" for status, source in free.items() if _LIMITS[status] == "again"]
+    if again:
+        queue = f"SELECT * FROM ({' UNION ALL '.join(again)}) AS again ORDER BY due_at, id LIMIT :again"
+        parts.append(f"SELECT * FROM ({queue}) AS shared")
+    return " UNION ALL ".join(parts)
 
 
-def _postgres_claim() -> str:
+@cache
+def _postgres_claim(statuses: tuple[str, ...]) -> str:
+    """Only the statuses that are asked for: planning the others costs as much as the claim itself."""
     free = ",\n".join(
-        f"free_{status} AS ({_FREE.format(status=status, limit=limit)} FOR UPDATE OF p, r SKIP LOCKED)"
-        for status, limit in _LIMITS.items()
+        f"free_{status} AS ({_FREE.format(status=status, limit=_LIMITS[status])}"
+        " FOR UPDATE OF p, r SKIP LOCKED)"
+        for status in statuses
     )
-    places = _places(*(f"free_{status}" for status in _LIMITS))
+    places = _places({status: f"free_{status}" for status in statuses})
     return f"""WITH {free},
-        pick AS (SELECT DISTINCT ON (payment_id) id, payment_id FROM ({places}) AS free
-                 ORDER BY payment_id, due_at, id),
-        slot AS (UPDATE payments SET slot = pick.id FROM pick WHERE payments.id = pick.payment_id),
-        claimed AS (UPDATE refunds r {_TAKE} FROM pick WHERE r.id = pick.id RETURNING {_CLAIMED}),
+        pick AS (SELECT DISTINCT ON (payment_id) * FROM ({places}) AS free ORDER BY payment_id, due_at, id),
+        slot AS (UPDATE payments SET slot = pick.id FROM pick WHERE payments.id = pick.payment_id
+                 AND payments.id = ANY(ARRAY(SELECT payment_id FROM pick))),
+        claimed AS (UPDATE refunds r {_TAKE} FROM pick WHERE r.id = pick.id
+                    AND r.id = ANY(ARRAY(SELECT id FROM pick))
+                    RETURNING {_CLAIMED}, pick.order_id, pick.transaction_id),
         tried AS ({_ATTEMPT.format(claimed="claimed")}),
         told AS ({_HISTORY.format(claimed="claimed")})
-        SELECT r.*, p.order_id, p.transaction_id FROM claimed r JOIN payments p ON p.id = r.payment_id"""
+        SELECT * FROM claimed"""
 
 
+@cache
 def _sqlite_slots() -> str:
-    places = _places(*(f"({_FREE.format(status=status, limit=limit)})" for status, limit in _LIMITS.items()))
+    places = _places(
+        {status: f"({_FREE.format(status=status, limit=limit)})" for status, limit in _LIMITS.items()}
+    )
     return f"""UPDATE payments SET slot = pick.id FROM (
             SELECT id, payment_id, row_number() OVER (PARTITION BY payment_id ORDER BY due_at, id) AS nth
             FROM ({places})) AS pick
@@ -143,16 +163,6 @@ _TIMES = (
 )
 
 
-def _statement(sql: str, **times: datetime) -> Any:
-    """Text with its times bound as instants of the dialect and its time columns read as such."""
-    bound = [bindparam(name, value, type_=Instant()) for name, value in times.items()]
-    return text(sql).bindparams(*bound)
-
-
-def _reading(sql: str, **times: datetime) -> Any:
-    return _statement(sql, **times).columns(**{name: Instant() for name in _TIMES})
-
-
 def claim_due(
     tx: Tx,
     *,
@@ -163,23 +173,31 @@ def claim_due(
     worker: str,
     now: datetime,
     lease_until: datetime,
+    sent_below: int = 0,
 ) -> list[Claim]:
     """Claim up to `first` first attempts and `again` queued refunds of a lane that are due at `now`.
 
+    Refunds with fewer than `sent_below` attempts so far are recorded as being sent at once, which saves
+    `mark_sending`: for callers that send them as soon as this is committed, under the lease of the claim.
     `lease_until` is on the database's real clock. Rows locked by another claimer are passed over.
     """
-    lane = {"account": account, "gateway": gateway, "first": first, "again": again}
+    lane: dict[str, object] = {"account": account, "gateway": gateway, "first": first, "again": again}
+    taking: dict[str, object] = {"sent_below": sent_below}
     if tx.dialect.name == "postgresql":
-        sql = _reading(_postgres_claim(), now=now, lease_until=lease_until)
-        return [_claim(row) for row in tx.execute(sql, lane | {"worker": worker}).mappings()]
-    ids = [row[0] for row in tx.execute(_statement(_sqlite_slots(), now=now), lane)]
+        statuses = tuple(status for status, limit in _LIMITS.items() if lane[limit])
+        if not statuses:
+            return []
+        parameters = lane | taking | {"worker": worker}
+        claimed = read(tx, _postgres_claim(statuses), _TIMES, parameters, now=now, lease_until=lease_until)
+        return [_claim(row) for row in claimed.mappings()]
+    ids = [row[0] for row in run(tx, _sqlite_slots(), lane, now=now)]
     if not ids:
         return []
-    these = {"ids": json.dumps(ids)}
+    these: dict[str, object] = {"ids": json.dumps(ids)}
     take = f"UPDATE refunds {_TAKE} WHERE id IN (SELECT value FROM json_each(:ids))"
-    tx.execute(_statement(take, now=now, lease_until=lease_until), these)
+    run(tx, take, these | taking, now=now, lease_until=lease_until)
     for insert in (_ATTEMPT, _HISTORY):
-        tx.execute(_statement(insert.format(claimed=_THESE), now=now), these | {"worker": worker})
+        run(tx, insert.format(claimed=_THESE), these | {"worker": worker}, now=now)
     return _read_claims(tx, these, where="r.id IN (SELECT value FROM json_each(:ids))")
 
 
@@ -195,18 +213,17 @@ def claim_look_ups(
 ) -> list[Claim]:
     """Lease refunds in doubt or submitted whose next look-up is due; status, attempt and times stay."""
     skip = "FOR UPDATE SKIP LOCKED" if tx.dialect.name == "postgresql" else ""
-    taken = tx.execute(
-        _statement(
-            f"""UPDATE refunds SET lease_until = :lease_until, fence = fence + 1 WHERE id IN (
-                SELECT id FROM refunds WHERE account = :account AND gateway = :gateway
-                  AND status IN ('in_doubt', 'submitted') AND due_at <= :now
-                  AND (lease_until IS NULL OR lease_until < :real)
-                ORDER BY due_at, id LIMIT :limit {skip}) RETURNING id""",
-            now=now,
-            real=real,
-            lease_until=lease_until,
-        ),
+    taken = run(
+        tx,
+        f"""UPDATE refunds SET lease_until = :lease_until, fence = fence + 1 WHERE id IN (
+            SELECT id FROM refunds WHERE account = :account AND gateway = :gateway
+              AND status IN ('in_doubt', 'submitted') AND due_at <= :now
+              AND (lease_until IS NULL OR lease_until < :real)
+            ORDER BY due_at, id LIMIT :limit {skip}) RETURNING id""",
         {"account": account, "gateway": gateway, "limit": limit},
+        now=now,
+        real=real,
+        lease_until=lease_until,
     )
     ids = [row[0] for row in taken]
     if not ids:
@@ -239,28 +256,27 @@ def mark_sending(
         ],
     )
     columns = {"id": "text", "fence": "bigint", "number": "integer", "snapshot": "text"}
-    source = recordset(tx.dialect.name, columns)
-    marked = tx.execute(
-        _statement(
-            f"""UPDATE refunds SET sending_at = :now, key_sent_at = COALESCE(key_sent_at, :now) FROM {source}
-                WHERE refunds.id = v.id AND refunds.fence = v.fence AND refunds.status = 'attempting'
-                  AND refunds.lease_until > :lease_beyond RETURNING refunds.id""",
-            now=now,
-            lease_beyond=lease_beyond,
-        ),
+    source, ours = recordset(tx.dialect.name, columns), among(tx.dialect.name, "refunds.id")
+    marked = run(
+        tx,
+        f"""UPDATE refunds SET sending_at = :now, key_sent_at = COALESCE(key_sent_at, :now) FROM {source}
+            WHERE refunds.id = v.id AND refunds.fence = v.fence AND refunds.status = 'attempting'
+              AND refunds.lease_until > :lease_beyond AND {ours} RETURNING refunds.id""",
         {"rows": rows},
+        now=now,
+        lease_beyond=lease_beyond,
     )
     ids = {row[0] for row in marked}
     snapshot = "CAST(v.snapshot AS jsonb)" if tx.dialect.name == "postgresql" else "v.snapshot"
-    tx.execute(
-        _statement(
-            f"""UPDATE attempts SET sending_at = :now, snapshot = {snapshot} FROM {source}
-                WHERE attempts.refund_id = v.id AND attempts.number = v.number AND attempts.fence = v.fence
-                  AND EXISTS (SELECT 1 FROM refunds r WHERE r.id = v.id AND r.fence = v.fence
-                              AND r.sending_at = :now)""",
-            now=now,
-        ),
+    run(
+        tx,
+        f"""UPDATE attempts SET sending_at = :now, snapshot = {snapshot} FROM {source}
+            WHERE attempts.refund_id = v.id AND attempts.number = v.number AND attempts.fence = v.fence
+              AND {among(tx.dialect.name, "attempts.refund_id")}
+              AND EXISTS (SELECT 1 FROM refunds r WHERE r.id = v.id AND r.fence = v.fence
+                          AND r.sending_at = :now)""",
         {"rows": rows},
+        now=now,
     )
     return ids
 
@@ -299,15 +315,14 @@ def _give_back(
     why: str,
     **times: datetime,
 ) -> list[str]:
-    given = tx.execute(
-        _statement(
-            f"""UPDATE refunds SET status = prior, due_at = :now, lease_until = NULL, fence = fence + 1,
-                updated_at = :now WHERE refunds.status = 'attempting' AND refunds.sending_at IS NULL
-                AND {condition} RETURNING id, payment_id, prior""",
-            now=now,
-            **times,
-        ),
-        dict(parameters),
+    given = run(
+        tx,
+        f"""UPDATE refunds SET status = prior, due_at = :now, lease_until = NULL, fence = fence + 1,
+            updated_at = :now WHERE refunds.status = 'attempting' AND refunds.sending_at IS NULL
+            AND {condition} RETURNING id, payment_id, prior""",
+        parameters,
+        now=now,
+        **times,
     ).all()
     if given:
         tx.execute(
@@ -327,7 +342,7 @@ def _give_back(
 def _read_claims(tx: Tx, parameters: Mapping[str, object], *, where: str, **times: datetime) -> list[Claim]:
     sql = f"""SELECT {_CLAIMED}, p.order_id, p.transaction_id
         FROM refunds r JOIN payments p ON p.id = r.payment_id WHERE {where}"""
-    return [_claim(row) for row in tx.execute(_reading(sql, **times), dict(parameters)).mappings()]
+    return [_claim(row) for row in read(tx, sql, _TIMES, parameters, **times).mappings()]
 
 
 def _claim(row: Any) -> Claim:

@@ -95,14 +95,14 @@ def capture(tx: Tx, payment_id: str, *, captured_minor: int, captured_at: dateti
 
 
 def with_active_void(tx: Tx, ids: Sequence[str]) -> set[str]:
-    """Which of these payments a void has taken, exclusively."""
+    """Which of these payments a void has taken, exclusively; a failed one too while it is tried once more."""
     refunds = tables.refunds
     taken: set[str] = set()
     for start in range(0, len(ids), 500):
         some = select(refunds.c.payment_id).where(
             refunds.c.payment_id.in_(ids[start : start + 500]),
             refunds.c.kind == "void",
-            refunds.c.status.not_in(("failed", "cancelled")),
+            refunds.c.status.not_in(("failed", "cancelled")) | refunds.c.extra,
         )
         taken.update(row[0] for row in tx.execute(some))
     return taken

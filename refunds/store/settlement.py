@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, insert, text
+from sqlalchemy import insert, text
 from sqlalchemy.exc import IntegrityError
 from ulid import ULID
 
@@ -20,8 +20,8 @@ from refunds.domain.status import Kind, Status, check_transition
 from refunds.store import tables
 from refunds.store.claims import Claim
 from refunds.store.database import Tx
-from refunds.store.recordset import as_rows, recordset
-from refunds.store.types import Instant
+from refunds.store.recordset import Write, among, as_rows, recordset, write_all
+from refunds.store.statement import run
 
 _WAITING = {Status.IN_DOUBT, Status.SUBMITTED}
 _HOLDS_SLOT = {Status.ATTEMPTING, Status.IN_DOUBT}
@@ -64,10 +64,8 @@ def settle_group(tx: Tx, group: Sequence[Settled], *, worker: str, now: datetime
         booked = [item for item in group if item.claim.refund_id in booked_ids]
         _keep_evidence(tx, [item for item in group if item.claim.refund_id not in booked_ids], now=now)
         if booked:
-            _update_attempts(tx, booked, now=now)
-            _update_payments(tx, booked)
+            write_all(tx, [_attempts(booked), _payments(booked), _history(booked, worker=worker)], now=now)
             _insert_findings(tx, booked, now=now)
-            _insert_history(tx, booked, worker=worker, now=now)
             _insert_notices(tx, booked, now=now)
     except IntegrityError as error:
         raise BrokenSumError(str(error.orig)) from error
@@ -104,10 +102,10 @@ _REFUND = {
 
 
 def _update_refunds(tx: Tx, group: Sequence[Settled], *, now: datetime) -> set[str]:
-    source = recordset(tx.dialect.name, _REFUND)
-    updated = tx.execute(
-        text(
-            f"""UPDATE refunds SET status = v.status, wait = v.wait, due_at = v.due_at, lease_until = NULL,
+    source, ours = recordset(tx.dialect.name, _REFUND), among(tx.dialect.name, "refunds.id")
+    updated = run(
+        tx,
+        f"""UPDATE refunds SET status = v.status, wait = v.wait, due_at = v.due_at, lease_until = NULL,
                 attempts_counted = attempts_counted + v.counted,
                 last_counted_at = CASE WHEN v.counted = 1 THEN claimed_at ELSE last_counted_at END,
                 generation = generation + v.new_key,
@@ -121,10 +119,10 @@ def _update_refunds(tx: Tx, group: Sequence[Settled], *, now: datetime) -> set[s
                 failure_at = CASE WHEN v.failed = 1 THEN :now ELSE failure_at END,
                 updated_at = :now
             FROM {source}
-            WHERE refunds.id = v.id AND refunds.fence = v.fence AND refunds.status = v.old
+            WHERE refunds.id = v.id AND refunds.fence = v.fence AND refunds.status = v.old AND {ours}
             RETURNING refunds.id""",
-        ).bindparams(bindparam("now", now, type_=Instant())),
         {"rows": as_rows([_refund_row(item, now=now) for item in group])},
+        now=now,
     )
     return {row[0] for row in updated}
 
@@ -170,25 +168,22 @@ _ATTEMPT = {
 }
 
 
-def _update_attempts(tx: Tx, booked: Sequence[Settled], *, now: datetime) -> None:
-    rows = [_attempt_row(item) for item in booked if item.answer or item.verdict.counted]
-    if not rows:
-        return
-    tx.execute(
-        text(
-            f"""UPDATE attempts SET
-                counted_number = COALESCE(v.counted_number, attempts.counted_number),
-                finished_at = CASE WHEN v.answered = 1 THEN :now ELSE attempts.finished_at END,
-                outcome = CASE WHEN v.answered = 1 THEN v.outcome ELSE attempts.outcome END,
-                code = CASE WHEN v.answered = 1 THEN v.code ELSE attempts.code END,
-                text = CASE WHEN v.answered = 1 THEN v.text ELSE attempts.text END,
-                request_id = COALESCE(v.request_id, attempts.request_id),
-                http_status = COALESCE(v.http_status, attempts.http_status),
-                duration_ms = COALESCE(v.duration_ms, attempts.duration_ms)
-            FROM {recordset(tx.dialect.name, _ATTEMPT)}
-            WHERE attempts.refund_id = v.id AND attempts.number = v.number""",
-        ).bindparams(bindparam("now", now, type_=Instant())),
-        {"rows": as_rows(rows)},
+def _attempts(booked: Sequence[Settled]) -> Write:
+    return Write(
+        """UPDATE attempts SET
+            counted_number = COALESCE(v.counted_number, attempts.counted_number),
+            finished_at = CASE WHEN v.answered = 1 THEN :now ELSE attempts.finished_at END,
+            outcome = CASE WHEN v.answered = 1 THEN v.outcome ELSE attempts.outcome END,
+            code = CASE WHEN v.answered = 1 THEN v.code ELSE attempts.code END,
+            text = CASE WHEN v.answered = 1 THEN v.text ELSE attempts.text END,
+            request_id = COALESCE(v.request_id, attempts.request_id),
+            http_status = COALESCE(v.http_status, attempts.http_status),
+            duration_ms = COALESCE(v.duration_ms, attempts.duration_ms)
+        FROM {source}
+        WHERE attempts.refund_id = v.id AND attempts.number = v.number AND {among}""",
+        _ATTEMPT,
+        [_attempt_row(item) for item in booked if item.answer or item.verdict.counted],
+        "attempts.refund_id",
     )
 
 
@@ -208,7 +203,10 @@ def _attempt_row(item: Settled) -> dict[str, Any]:
     }
 
 
-def _update_payments(tx: Tx, booked: Sequence[Settled]) -> None:
+_PAYMENT = {"id": "text", "reserved": "bigint", "refunded": "bigint", "slot": "text", "voided": "integer"}
+
+
+def _payments(booked: Sequence[Settled]) -> Write:
     """Move reserved money and free slots: one row a payment, however many of its refunds are in the group."""
     rows: dict[str, dict[str, Any]] = defaultdict(
         lambda: {"reserved": 0, "refunded": 0, "slot": None, "voided": 0},
@@ -224,16 +222,37 @@ def _update_payments(tx: Tx, booked: Sequence[Settled]) -> None:
             row["voided"] = 1
         if verdict.free_slot and claim.status in _HOLDS_SLOT:
             row["slot"] = claim.refund_id
-    columns = {"id": "text", "reserved": "bigint", "refunded": "bigint", "slot": "text", "voided": "integer"}
-    tx.execute(
-        text(
-            f"""UPDATE payments SET
-                reserved_minor = reserved_minor + v.reserved, refunded_minor = refunded_minor + v.refunded,
-                slot = CASE WHEN payments.slot = v.slot THEN NULL ELSE payments.slot END,
-                status = CASE WHEN v.voided = 1 THEN 'voided' ELSE payments.status END
-            FROM {recordset(tx.dialect.name, columns)} WHERE payments.id = v.id""",
-        ),
-        {"rows": as_rows([{"id": id_, **row} for id_, row in rows.items()])},
+    return Write(
+        """UPDATE payments SET
+            reserved_minor = reserved_minor + v.reserved, refunded_minor = refunded_minor + v.refunded,
+            slot = CASE WHEN payments.slot = v.slot THEN NULL ELSE payments.slot END,
+            status = CASE WHEN v.voided = 1 THEN 'voided' ELSE payments.status END
+        FROM {source} WHERE payments.id = v.id AND {among}""",
+        _PAYMENT,
+        [{"id": id_, **row} for id_, row in rows.items()],
+        "payments.id",
+    )
+
+
+_HISTORY = {"refund_id": "text", "actor": "text", "old": "text", "new": "text", "why": "text"}
+
+
+def _history(booked: Sequence[Settled], *, worker: str) -> Write:
+    return Write(
+        """INSERT INTO history (refund_id, at, actor, old, new, why)
+        SELECT v.refund_id, :now, v.actor, v.old, v.new, v.why FROM {source}""",
+        _HISTORY,
+        [
+            {
+                "refund_id": item.claim.refund_id,
+                "actor": worker,
+                "old": item.claim.status,
+                "new": item.verdict.status,
+                "why": item.verdict.why[:500],
+            }
+            for item in booked
+            if item.verdict.status is not item.claim.status
+        ],
     )
 
 
@@ -252,23 +271,6 @@ def _insert_findings(tx: Tx, booked: Sequence[Settled], *, now: datetime) -> Non
     ]
     if rows:
         tx.execute(insert(tables.look_ups), rows)
-
-
-def _insert_history(tx: Tx, booked: Sequence[Settled], *, worker: str, now: datetime) -> None:
-    rows = [
-        {
-            "refund_id": item.claim.refund_id,
-            "at": now,
-            "actor": worker,
-            "old": item.claim.status,
-            "new": item.verdict.status,
-            "why": item.verdict.why[:500],
-        }
-        for item in booked
-        if item.verdict.status is not item.claim.status
-    ]
-    if rows:
-        tx.execute(insert(tables.history), rows)
 
 
 def _insert_notices(tx: Tx, booked: Sequence[Settled], *, now: datetime) -> None:

@@ -73,7 +73,7 @@ def _push(url: str, raw: bytes, *, field: str | None = None) -> None:
     """What any Redis client does: the body into the hash, its id into the list."""
     field = field or str(uuid.uuid4())
     with redis.Redis.from_url(url) as client:
-        client.hset(f"{NAMESPACE}:{QUEUE}.msgs", field, raw)  # type: ignore[arg-type]  # bytes are values too
+        client.hset(f"{NAMESPACE}:{QUEUE}.msgs", field, raw)
         client.rpush(f"{NAMESPACE}:{QUEUE}", field)
 
 
@@ -126,7 +126,7 @@ def test_a_message_sent_with_plain_dramatiq_becomes_one_refund(
     encoder = dramatiq.get_encoder()
     dramatiq.set_encoder(JSONEncoder())
     try:
-        broker = RedisBroker(url=env["REDIS_URL"], namespace=NAMESPACE)
+        broker = RedisBroker(url=env["REDIS_URL"], namespace=NAMESPACE)  # type: ignore[no-untyped-call]  # dramatiq is typed in part
         message: dramatiq.Message[None] = dramatiq.Message(
             queue_name=QUEUE,
             actor_name="request_refund",

@@ -20,7 +20,7 @@ from refunds.store.claims import Claim
 from refunds.store.database import Database, Tx, clocks
 from refunds.store.refunds import Refund
 from refunds.store.settlement import Settled, settle_group
-from tests.house_of import account
+from tests.house_parts import account
 
 LEASE = timedelta(seconds=60)
 _numbers = itertools.count(1)
@@ -112,7 +112,9 @@ class Till:
                 requests.add_refunds(tx, [{"id": id_, "payment_id": payment_id, **row}], actor_why="test")
         return ids
 
-    def claim(self, *, first: int = 10, again: int = 10, lease: timedelta = LEASE, **more: Any) -> list[Claim]:
+    def claim(
+        self, *, first: int = 10, again: int = 10, lease: timedelta = LEASE, **more: Any
+    ) -> list[Claim]:
         """What a worker gets now."""
         with self.database.begin() as tx:
             return self.claim_in(tx, first=first, again=again, lease=lease, **more)

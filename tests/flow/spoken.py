@@ -1,0 +1,72 @@
+"""A gateway whose answers a test speaks itself, for what no server can be made to do on time."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+
+from refunds.domain.abilities import Abilities
+from refunds.domain.outcome import Answer, Finding, LookUpAnswer, Outcome
+from refunds.ports import Call
+
+PAID = Answer(Outcome.REFUNDED, reference="sre_spoken")
+ABSENT = LookUpAnswer(Finding.ABSENT)
+
+
+class SpokenGateway:
+    """Answers in order, the last one for ever. `held`: no payment is answered before `let_go`.
+
+    `during` is called on the event loop in the middle of each call.
+    """
+
+    def __init__(
+        self,
+        answers: Sequence[Answer] = (PAID,),
+        findings: Sequence[LookUpAnswer] = (ABSENT,),
+        *,
+        held: bool = False,
+        key_life: timedelta | None = timedelta(hours=24),
+        look_up: bool = True,
+        during: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.abilities = Abilities(
+            key_life=key_life,
+            look_up=look_up,
+            settling=timedelta(seconds=0.2),
+            final_within=timedelta(days=7),
+        )
+        self.paid: list[Call] = []
+        self.asked: list[Call] = []
+        self.in_flight = 0
+        self.most_in_flight = 0
+        self._answers = list(answers)
+        self._findings = list(findings)
+        self._free = threading.Event()
+        self.during = during
+        if not held:
+            self._free.set()
+
+    def let_go(self) -> None:
+        """Answer what is held, and everything from now on."""
+        self._free.set()
+
+    async def pay(self, call: Call) -> Answer:
+        self.paid.append(call)
+        self.in_flight += 1
+        self.most_in_flight = max(self.most_in_flight, self.in_flight)
+        self.during()
+        while not self._free.is_set():  # noqa: ASYNC110 - set by another thread
+            await asyncio.sleep(0.005)
+        self.in_flight -= 1
+        return self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+
+    async def look_up(self, call: Call) -> LookUpAnswer:
+        self.asked.append(call)
+        self.during()
+        return self._findings.pop(0) if len(self._findings) > 1 else self._findings[0]
+
+    async def check(self) -> str | None:
+        return None
+
+    async def close(self) -> None:
+        self._free.set()

@@ -1,0 +1,3 @@
+from tests.house_fixture import bank
+
+__all__ = ["bank"]
