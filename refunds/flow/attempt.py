@@ -11,7 +11,7 @@ from refunds.domain.outcome import Answer, Finding, LookUpAnswer, Outcome, Reaso
 from refunds.domain.text import plain
 from refunds.flow.parts import Parts
 from refunds.ports import Call
-from refunds.store.claims import Claim
+from refunds.store.claim import Claim
 
 log = structlog.get_logger(__name__)
 

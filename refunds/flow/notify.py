@@ -15,10 +15,10 @@ from refunds.notifier.facts import AttemptFact, NoticeFacts
 from refunds.ports import Delivery
 from refunds.store import accounts, notices, refunds
 from refunds.store.accounts import Account
-from refunds.store.claims import Claim
+from refunds.store.claim import Claim
 from refunds.store.database import DatabaseUnavailableError, Tx, clocks
 from refunds.store.notices import PendingNotice
-from refunds.store.settlement import Recipient
+from refunds.store.settled import Recipient
 
 log = structlog.get_logger(__name__)
 

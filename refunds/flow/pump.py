@@ -6,14 +6,11 @@ pump looks by itself every few seconds, so work goes on without a broker (design
 
 import threading
 from collections import deque
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any
 
 import structlog
 
-from refunds.domain.abilities import Abilities
 from refunds.domain.outcome import Outcome
 from refunds.domain.status import Status
 from refunds.flow.attempt import (
@@ -25,13 +22,13 @@ from refunds.flow.attempt import (
     pay,
     suspended_clock,
 )
-from refunds.flow.calls import CallLoop
+from refunds.flow.calls import Call, CallLoop
+from refunds.flow.claim import Claimer, Held
 from refunds.flow.parts import Parts
 from refunds.flow.resolve import resolve
 from refunds.flow.settle import Learned, settle
-from refunds.store import claims, lanes
-from refunds.store.claims import Claim
-from refunds.store.database import DatabaseUnavailableError, Tx, clocks
+from refunds.store.claim import Claim
+from refunds.store.database import DatabaseUnavailableError
 
 log = structlog.get_logger(__name__)
 
@@ -41,18 +38,11 @@ GATHER_SECONDS = 0.004
 GATHER_TIMES = 3
 """Under load a pump waits so long and so often for a quarter of its calls to end, so that groups grow."""
 
-REST_SECONDS = 0.25
-"""While first attempts fill every place, a queue or look-ups found empty are not asked for again so soon."""
+AHEAD_SECONDS = 5
+"""A lane with a limit per second claims no further ahead, so that no lease runs out in the waiting."""
 
-_EVERY_ATTEMPT = 2**31 - 1
-
-
-@dataclass(slots=True)
-class _Held:
-    """A claim of ours: after `until` (suspended clock) nothing of it may begin to be sent."""
-
-    claim: Claim
-    until: float
+LIMITED_SECONDS = 0.05
+"""How soon a pump looks again whose claims wait for a free place or for their turn under calls_per_second."""
 
 
 @dataclass(slots=True)
@@ -66,14 +56,21 @@ class Pump:
     _bell: threading.Event = field(default_factory=threading.Event)
     _stopping: threading.Event = field(default_factory=threading.Event)
     _arrived: deque[Arrival] = field(default_factory=deque)
-    _held: dict[str, _Held] = field(default_factory=dict)
+    _held: dict[str, Held] = field(default_factory=dict)
     _unsettled: list[Learned] = field(default_factory=list)
-    _looked: list[Looked] = field(default_factory=list)
+    _waiting: deque[Held] = field(default_factory=deque)
+    _looked: deque[Looked] = field(default_factory=deque)
+    _calling: int = 0
     _owing: bool = False
     _backlog: bool = False
-    _queue_rests_until: float = 0.0
-    _look_ups_rest_until: float = 0.0
+    _saved: float = 1.0
+    _saved_at: float = field(default_factory=suspended_clock)
     _thread: threading.Thread | None = None
+    _claims: Claimer = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Claims are this lane's own."""
+        self._claims = Claimer(self.parts, self.account, self.gateway)
 
     def start(self) -> None:
         """Begin to work."""
@@ -113,7 +110,8 @@ class Pump:
                 more = False
                 self._stopping.wait(0.5)
             if not more:
-                self._bell.wait(self.parts.poll.total_seconds())
+                waits = LIMITED_SECONDS if self._waiting or self._looked else self.parts.poll.total_seconds()
+                self._bell.wait(waits)
             self._bell.clear()
             for _ in range(GATHER_TIMES):
                 if len(self._held) - len(self._unsettled) <= len(self._arrived) * 4 + 4:
@@ -121,148 +119,109 @@ class Pump:
                 self._stopping.wait(GATHER_SECONDS)
 
     def _turn(self) -> bool:
-        """Settle what arrived, send what was looked up, claim more; True if a claim came back full.
+        """Begin what waits, settle what arrived, claim more; True if a claim came back full.
 
-        With work waiting, places whose call went well are filled again before their outcomes are settled,
-        a small group of them in the next turn: the gateway is busy meanwhile. Trouble is settled first,
-        because it may close the lane.
+        With work waiting, free places are filled from claims made ahead before outcomes are settled, a small
+        group of them in the next turn: the gateway is busy meanwhile. Trouble is settled first, because it
+        may close the lane.
         """
         while self._arrived:
             arrival = self._arrived.popleft()
+            self._calling -= 1
             if isinstance(arrival, Looked):
                 self._looked.append(arrival)
             else:
                 self._unsettled.append(arrival)
-        filled = self._backlog and not self._owing and self._all_well() and self._claim_more()
-        few = len(self._unsettled) * 2 < self.parts.gateways[self.gateway].max_in_flight
-        if self._unsettled and not (filled and few):
+        well = not self._owing and self._all_well()
+        begun = self._begin() if well and not self._stopping.is_set() else 0
+        few = len(self._unsettled) * 2 < self._places
+        if self._unsettled and not (begun and few):
             self._owing = True  # nothing new until this has succeeded
             settle(self.parts, self._unsettled)
             for item in self._unsettled:
                 self._forget(item.claim)
             self._unsettled.clear()
             self._owing = False
-        if self._looked:
-            looked, self._looked = self._looked, []
-            self._send(looked)
-        return filled or self._claim_more()
+        if self._waiting and (self._stopping.is_set() or not (well or self._claims.lane_is_open())):
+            self._hand_back_waiting()
+        full = self._claim_more()
+        self._begin()
+        return full
 
     def _all_well(self) -> bool:
         well = {Outcome.REFUNDED, Outcome.ACCEPTED, Outcome.DECLINED}
         return all(isinstance(item, Attempted) and item.answer.outcome in well for item in self._unsettled)
 
     def _claim_more(self) -> bool:
-        in_flight = len(self._held) - len(self._unsettled)
-        room = self.parts.gateways[self.gateway].max_in_flight - in_flight
-        if self._stopping.is_set() or room < max(1, self.parts.gateways[self.gateway].max_in_flight // 4):
+        """Claim for every free place and, while claims come back full, half as many ahead."""
+        taken_up = len(self._held) - len(self._unsettled)
+        room = self._places + (self._places // 2 if self._backlog else 0) - taken_up
+        if self._rate is not None:
+            room = min(room, max(1, int(self._rate * AHEAD_SECONDS)) - len(self._waiting))
+        if self._stopping.is_set() or room < (1 if self._rate else max(1, self._places // 4)):
             return False
         busy, self._backlog = self._backlog, False
-        began = suspended_clock()
-        with self.parts.database.begin() as tx:
-            real, now = clocks(tx)
-            lane = lanes.get(tx, self.account, self.gateway)
-            if lane is None or (lane.closed_until is not None and lane.closed_until > real):
-                return False
-            if lane.closed_until is not None:
-                room = 0 if in_flight else 1  # a lane that was closed is probed by one
-            asks = room > 0 and (lane.paused_by is None or self._abilities.look_up)
-            if busy and began < self._look_ups_rest_until:
-                asks = False
-            asked = self._claim_look_ups(tx, room=room, now=now, real=real) if asks else []
-            if asks and not asked:
-                self._look_ups_rest_until = began + REST_SECONDS
-            pays = lane.paused_by is None
-            taken = self._claim_due(tx, room=room - len(asked), now=now, real=real) if pays else []
-        until = began + (self.parts.lease - self.parts.call_limit).total_seconds()
-        held = {claim.refund_id: _Held(claim, until) for claim in (*asked, *taken)}
-        self._held.update(held)
-        self.calls.start_all([self._resolving(held[claim.refund_id], now) for claim in asked])
-        self._begin_attempts([held[claim.refund_id] for claim in taken])
-        self._backlog = 0 < room <= len(held)
+        claimed = self._claims.claim(room, probing=taken_up == 0, busy=busy)
+        self._held.update((held.claim.refund_id, held) for held in claimed)
+        self._waiting.extend(claimed)
+        self._backlog = 0 < room <= len(claimed)
         return self._backlog
 
-    def _begin_attempts(self, taken: Sequence[_Held]) -> None:
-        """Without a look-up the claim itself has recorded that they are about to be sent."""
-        self.calls.start_all(
-            [
-                self._looking(held.claim) if needs_look_up(self.parts, held.claim) else self._paying(held)
-                for held in taken
-            ],
-        )
+    def _begin(self) -> int:
+        """Fill free places: what was looked up is sent first, then what waits; returns how many began."""
+        free = self._allowed(max(self._places - self._calling, 0))
+        ready = [self._looked.popleft() for _ in range(min(free, len(self._looked)))]
+        fresh = [self._waiting.popleft() for _ in range(min(free - len(ready), len(self._waiting)))]
+        ready += [Looked(held.claim, None) for held in fresh if self._goes_straight(held.claim)]
+        self._start([self._asking(held) for held in fresh if not self._goes_straight(held.claim)])
+        if ready:
+            self._send(ready)
+        return len(ready)
 
-    def _claim_look_ups(self, tx: Tx, *, room: int, now: datetime, real: datetime) -> list[Claim]:
-        return claims.claim_look_ups(
-            tx,
-            account=self.account,
-            gateway=self.gateway,
-            limit=max(1, room // 2),
-            now=now,
-            real=real,
-            lease_until=real + self.parts.lease,
-        )
+    def _allowed(self, free: int) -> int:
+        """No more calls than the lane may make in a second; what was not used is saved up for one second."""
+        rate = self._rate
+        if rate is None:
+            return free
+        now = suspended_clock()
+        self._saved = min(self._saved + (now - self._saved_at) * rate, max(rate, 1.0))
+        self._saved_at = now
+        allowed = min(free, int(self._saved), len(self._looked) + len(self._waiting))
+        self._saved -= allowed
+        return allowed
 
-    def _claim_due(self, tx: Tx, *, room: int, now: datetime, real: datetime) -> list[Claim]:
-        """Half the places for first attempts, half for the queue, spare places shared."""
+    def _goes_straight(self, claim: Claim) -> bool:
+        return claim.status is Status.ATTEMPTING and not needs_look_up(self.parts, claim)
 
-        def claim(first: int, again: int) -> list[Claim]:
-            return claims.claim_due(
-                tx,
-                account=self.account,
-                gateway=self.gateway,
-                first=first,
-                again=again,
-                worker=self.parts.worker,
-                now=now,
-                lease_until=real + self.parts.lease,
-                sent_below=1 if self._abilities.look_up else _EVERY_ATTEMPT,
-            )
+    def _asking(self, held: Held) -> Call:
+        return self._looking(held.claim) if held.claim.status is Status.ATTEMPTING else self._resolving(held)
 
-        if room <= 0:
-            return []
-        began = suspended_clock()
-        first, again = (room, 0) if began < self._queue_rests_until else ((room + 1) // 2, room // 2)
-        taken = claim(first, again)
-        firsts = sum(item.prior is Status.REQUESTED for item in taken)
-        queued, spare = len(taken) - firsts, room - len(taken)
-        if again and not queued and firsts == first:
-            self._queue_rests_until = began + REST_SECONDS
-        if spare and firsts == first:
-            taken += claim(spare, 0)
-        elif spare and queued == again:
-            taken += claim(0, spare)
-        return taken
+    def _start(self, calls: Sequence[Call]) -> None:
+        self._calling += len(calls)
+        self.calls.start_all(calls)
+
+    def _hand_back_waiting(self) -> None:
+        """Claims made ahead go back unsent; look-ups that wait are taken up again when their lease ends."""
+        waiting, self._waiting = list(self._waiting), deque()
+        for held in waiting:
+            self._forget(held.claim)
+        self._claims.hand_back([held.claim for held in waiting if held.claim.status is Status.ATTEMPTING])
 
     def _send(self, looked: Sequence[Looked]) -> None:
-        """Record that these are about to be sent, then send them; what may not be sent is handed back."""
-        marked: set[str] = set()
+        """Record that these are about to be sent, then send them; what may not be sent is handed back.
+
+        Nothing is sent any more once we are to stop: a look-up and a call would take too long.
+        """
+        marked: dict[str, Claim] = {}
         try:
-            marked = self._mark(looked)
+            marked = self._claims.mark_sending(looked, none=self._stopping.is_set())
         finally:  # what is not marked is never sent: were it not handed back, the sweep would free it
             for item in looked:
                 if item.claim.refund_id not in marked:
                     self._forget(item.claim)
-        self.calls.start_all([self._paying(self._held[refund_id]) for refund_id in marked])
-
-    def _mark(self, looked: Sequence[Looked]) -> set[str]:
-        """Nothing is sent any more once we are to stop: a look-up and a call would take too long."""
-        with self.parts.database.begin() as tx:
-            real, now = clocks(tx)
-            ready = [] if self._stopping.is_set() else looked
-            marked = claims.mark_sending(
-                tx,
-                [(item.claim, dict(item.found.snapshot) if item.found else None) for item in ready],
-                now=now,
-                lease_beyond=real + self.parts.call_limit,
-            )
-            late = [item.claim for item in looked if item.claim.refund_id not in marked]
-            if late:
-                claims.hand_back(tx, late, worker=self.parts.worker, now=now)
-        for claim in late:
-            log.warning("attempt.handed_back", refund_id=claim.refund_id, attempt=claim.number)
-        for refund_id in marked:
-            held = self._held[refund_id]
-            held.claim = held.claim.sent(now)
-        return marked
+        for refund_id, claim in marked.items():
+            self._held[refund_id].claim = claim
+        self._start([self._paying(self._held[refund_id]) for refund_id in marked])
 
     def _forget(self, claim: Claim) -> None:
         """Its place is free, unless the same refund has been claimed anew meanwhile."""
@@ -270,32 +229,33 @@ class Pump:
         if held is not None and held.claim.fence == claim.fence:
             del self._held[claim.refund_id]
 
-    def _paying(self, held: _Held) -> Callable[[], Coroutine[Any, Any, None]]:
+    def _paying(self, held: Held) -> Call:
         async def call() -> None:
             self._arrive(await pay(self.parts, held.claim, until=held.until))
 
         return call
 
-    def _looking(self, claim: Claim) -> Callable[[], Coroutine[Any, Any, None]]:
+    def _looking(self, claim: Claim) -> Call:
         async def call() -> None:
             self._arrive(await look_first(self.parts, claim))
 
         return call
 
-    def _resolving(self, held: _Held, now: datetime) -> Callable[[], Coroutine[Any, Any, None]]:
+    def _resolving(self, held: Held) -> Call:
         claim = held.claim
-        life = self._abilities.key_life
-        sent_at = claim.key_sent_at or claim.claimed_at
-        key_lives = life is not None and now + self.parts.lease < sent_at + life
 
         async def call() -> None:
-            self._arrive(await resolve(self.parts, claim, key_lives=key_lives, until=held.until))
+            self._arrive(await resolve(self.parts, claim, key_lives=held.key_lives, until=held.until))
 
         return call
 
     @property
-    def _abilities(self) -> Abilities:
-        return self.parts.gateways[self.gateway].gateway.abilities
+    def _places(self) -> int:
+        return self.parts.gateways[self.gateway].max_in_flight
+
+    @property
+    def _rate(self) -> float | None:
+        return self.parts.gateways[self.gateway].calls_per_second
 
     def _arrive(self, arrival: Arrival) -> None:
         self._arrived.append(arrival)

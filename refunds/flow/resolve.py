@@ -4,7 +4,7 @@ from refunds.domain.outcome import Answer, Finding, LookUpAnswer, Outcome
 from refunds.domain.status import Status
 from refunds.flow.attempt import NO_LOOK_UP, Resolved, look_up, pay
 from refunds.flow.parts import Parts
-from refunds.store.claims import Claim
+from refunds.store.claim import Claim
 
 
 async def resolve(parts: Parts, claim: Claim, *, key_lives: bool, until: float) -> Resolved:

@@ -20,7 +20,8 @@ from refunds.flow.parts import Parts
 from refunds.store import accounts, lanes
 from refunds.store.accounts import Account
 from refunds.store.database import DatabaseUnavailableError, Tx, clocks
-from refunds.store.settlement import Settled, settle_group
+from refunds.store.settled import Settled
+from refunds.store.settlement import settle_group
 
 log = structlog.get_logger(__name__)
 

@@ -6,7 +6,7 @@ from refunds.domain.outcome import Answer, Outcome
 from refunds.flow.attempt import Attempted
 from refunds.flow.parts import Parts
 from refunds.flow.settle import settle
-from refunds.store import claims, lanes
+from refunds.store import lanes, leases
 from refunds.store.database import clocks
 
 log = structlog.get_logger(__name__)
@@ -19,9 +19,9 @@ def sweep(parts: Parts) -> int:
     """
     with parts.database.begin() as tx:
         real, now = clocks(tx)
-        unsent = claims.take_over_unsent(tx, real=real, now=now, worker=parts.worker)
+        unsent = leases.take_over_unsent(tx, real=real, now=now, worker=parts.worker)
     with parts.database.read() as tx:
-        lost = claims.expired_in_sending(tx, real=clocks(tx)[0])
+        lost = leases.expired_in_sending(tx, real=clocks(tx)[0])
     known = [claim for claim in lost if claim.gateway in parts.gateways]
     answer = Answer(Outcome.UNKNOWN, "lease_lost", "the worker died or froze after sending began")
     settled = settle(parts, [Attempted(claim, answer) for claim in known]) if known else set()

@@ -6,21 +6,18 @@ that lost its lease changes no status and no sum (design.md 7).
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, text
+from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
-from ulid import ULID
 
-from refunds.domain.judge import Reservation, Verdict
-from refunds.domain.outcome import Answer, LookUpAnswer, Outcome
+from refunds.domain.judge import Reservation
 from refunds.domain.status import Kind, Status, check_transition
-from refunds.store import tables
-from refunds.store.claims import Claim
+from refunds.store import records
 from refunds.store.database import Tx
 from refunds.store.recordset import Write, among, as_rows, recordset, write_all
+from refunds.store.settled import Settled
 from refunds.store.statement import run
 
 _WAITING = {Status.IN_DOUBT, Status.SUBMITTED}
@@ -29,25 +26,6 @@ _HOLDS_SLOT = {Status.ATTEMPTING, Status.IN_DOUBT}
 
 class BrokenSumError(Exception):
     """Booking would break a constraint on the payment's sums; nothing was committed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Recipient:
-    """An address that is told, and why it is."""
-
-    address: str
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """One verdict to book, with the answer or finding that led to it and who is to be told."""
-
-    claim: Claim
-    verdict: Verdict
-    answer: Answer | None = None
-    found: LookUpAnswer | None = None
-    recipients: tuple[Recipient, ...] = ()
 
 
 def settle_group(tx: Tx, group: Sequence[Settled], *, worker: str, now: datetime) -> set[str]:
@@ -62,11 +40,11 @@ def settle_group(tx: Tx, group: Sequence[Settled], *, worker: str, now: datetime
         _lock_payments(tx, {item.claim.payment_id for item in group})
         booked_ids = _update_refunds(tx, group, now=now)
         booked = [item for item in group if item.claim.refund_id in booked_ids]
-        _keep_evidence(tx, [item for item in group if item.claim.refund_id not in booked_ids], now=now)
+        records.keep_evidence(tx, [item for item in group if item.claim.refund_id not in booked_ids], now=now)
         if booked:
             write_all(tx, [_attempts(booked), _payments(booked), _history(booked, worker=worker)], now=now)
-            _insert_findings(tx, booked, now=now)
-            _insert_notices(tx, booked, now=now)
+            records.insert_findings(tx, booked, now=now)
+            records.insert_notices(tx, booked, now=now)
     except IntegrityError as error:
         raise BrokenSumError(str(error.orig)) from error
     return booked_ids
@@ -254,63 +232,3 @@ def _history(booked: Sequence[Settled], *, worker: str) -> Write:
             if item.verdict.status is not item.claim.status
         ],
     )
-
-
-def _insert_findings(tx: Tx, booked: Sequence[Settled], *, now: datetime) -> None:
-    rows = [
-        {
-            "refund_id": item.claim.refund_id,
-            "at": now,
-            "finding": item.found.finding,
-            "code": item.found.code,
-            "text": item.found.text,
-            "duration_ms": item.found.duration_ms,
-        }
-        for item in booked
-        if item.found
-    ]
-    if rows:
-        tx.execute(insert(tables.look_ups), rows)
-
-
-def _insert_notices(tx: Tx, booked: Sequence[Settled], *, now: datetime) -> None:
-    rows = [
-        {
-            "id": f"nt_{ULID()}",
-            "refund_id": item.claim.refund_id,
-            "episode": item.claim.episode,
-            "kind": kind,
-            "occurrence": item.claim.number,
-            "address": recipient.address,
-            "why": recipient.why,
-            "decided_at": now,
-            "status": "pending",
-            "due_at": now,
-        }
-        for item in booked
-        for kind in item.verdict.notices
-        for recipient in item.recipients
-    ]
-    if rows:
-        tx.execute(insert(tables.notices), rows)
-
-
-def _keep_evidence(tx: Tx, late: Sequence[Settled], *, now: datetime) -> None:
-    """A late answer changes nothing, but what it says is kept for the look-up and for people."""
-    rows = [
-        {
-            "refund_id": item.claim.refund_id,
-            "at": now,
-            "source": "late_answer",
-            "content": {
-                "attempt": item.claim.number,
-                "outcome": item.answer.outcome,
-                "code": item.answer.code,
-                "reference": item.answer.reference,
-            },
-        }
-        for item in late
-        if item.answer and item.answer.outcome is not Outcome.UNAVAILABLE
-    ]
-    if rows:
-        tx.execute(insert(tables.evidence), rows)

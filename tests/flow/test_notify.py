@@ -31,10 +31,20 @@ def sink(smtp: StartSmtp) -> SmtpSink:
 
 
 @pytest.fixture
-def failing(open_house: HouseMaker, database_url: str, sink: SmtpSink) -> House:
+def failing(open_house: HouseMaker, sqlite_url: str, sink: SmtpSink) -> House:
     """A house that tries once and then tells three addresses."""
+    return _failing(open_house, sqlite_url, sink)
+
+
+@pytest.fixture
+def either_failing(open_house: HouseMaker, database_url: str, sink: SmtpSink) -> House:
+    """The same, once on each database."""
+    return _failing(open_house, database_url, sink)
+
+
+def _failing(open_house: HouseMaker, url: str, sink: SmtpSink) -> House:
     channel = SmtpChannel(sink.url, timeout_seconds=1)
-    return open_house(database_url, retry_days=0, channel=channel, notify_emails=ADDRESSES)
+    return open_house(url, retry_days=0, channel=channel, notify_emails=ADDRESSES)
 
 
 def fail(house: House, **fields: Any) -> str:
@@ -49,16 +59,18 @@ def rows(house: House, refund_id: str) -> dict[str, dict[str, Any]]:
         return {row["address"]: row for row in notices.of_refund(tx, refund_id)}
 
 
-def test_a_failed_refund_is_told_to_every_configured_address_once(failing: House, sink: SmtpSink) -> None:
-    refund_id = fail(failing)
+def test_a_failed_refund_is_told_to_every_configured_address_once(
+    either_failing: House, sink: SmtpSink
+) -> None:
+    refund_id = fail(either_failing)
 
-    assert deliver_due(failing.parts) == 3
-    assert deliver_due(failing.parts) == 0
+    assert deliver_due(either_failing.parts) == 3
+    assert deliver_due(either_failing.parts) == 0
 
     mails = {mail.rcpt: mail for mail in sink.mails()}
     assert set(mails) == set(ADDRESSES)
     assert len(sink.mails()) == 3
-    for address, row in rows(failing, refund_id).items():
+    for address, row in rows(either_failing, refund_id).items():
         assert (row["status"], row["message_id"]) == ("delivered", mails[address].message_id)
         assert message_from_bytes(mails[address].raw)["X-Moneyback-Refund"] == refund_id
     assert len({mail.message_id for mail in sink.mails()}) == 3
@@ -135,30 +147,30 @@ def test_a_delivery_that_was_cut_is_repeated_with_the_same_message_id(
 
 
 def test_a_notifier_that_dies_after_delivery_repeats_the_same_mail_and_loses_none(
-    failing: House, sink: SmtpSink
+    either_failing: House, sink: SmtpSink
 ) -> None:
-    refund_id = fail(failing)
-    with failing.parts.database.begin() as tx:
+    refund_id = fail(either_failing)
+    with either_failing.parts.database.begin() as tx:
         real, now = clocks(tx)
         claimed = notices.claim(tx, limit=2, now=now, real=real, lease=timedelta(minutes=3))
     assert len(claimed) == 2
-    assert deliver_due(failing.parts) == 1
+    assert deliver_due(either_failing.parts) == 1
 
-    with failing.parts.database.begin() as tx:
+    with either_failing.parts.database.begin() as tx:
         tx.execute(
             text(
                 "UPDATE notices SET lease_until = '2020-01-01T00:00:00.000000Z' WHERE lease_until IS NOT NULL"
             )
         )
-    assert deliver_due(failing.parts) == 2
+    assert deliver_due(either_failing.parts) == 2
 
     assert sorted(mail.rcpt for mail in sink.mails()) == list(ADDRESSES)
-    with failing.parts.database.begin() as tx:
+    with either_failing.parts.database.begin() as tx:
         late = notices.record(
             tx, claimed[0], status="pending", due_at=None, message_id="<x>", response="", now=clocks(tx)[1]
         )
     assert not late
-    assert {row["status"] for row in rows(failing, refund_id).values()} == {"delivered"}
+    assert {row["status"] for row in rows(either_failing, refund_id).values()} == {"delivered"}
 
 
 def test_a_server_that_is_away_for_days_is_given_up_and_a_person_can_see_it(
@@ -175,10 +187,10 @@ def test_a_server_that_is_away_for_days_is_given_up_and_a_person_can_see_it(
     assert min(row["tries"] for row in rows(failing, refund_id).values()) >= 10
 
 
-def test_two_notifiers_at_once_send_each_mail_once(failing: House, sink: SmtpSink) -> None:
+def test_two_notifiers_at_once_send_each_mail_once(either_failing: House, sink: SmtpSink) -> None:
     for _ in range(4):
-        fail(failing)
-    threads = [threading.Thread(target=deliver_due, args=(failing.parts,)) for _ in range(3)]
+        fail(either_failing)
+    threads = [threading.Thread(target=deliver_due, args=(either_failing.parts,)) for _ in range(3)]
     for thread in threads:
         thread.start()
     for thread in threads:

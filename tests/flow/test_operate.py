@@ -55,6 +55,8 @@ def test_a_try_now_that_finds_an_outage_leaves_the_daily_run(house: House) -> No
         retry(house, refund_id)
         eventually(lambda: len(house.attempts(refund_id)) == 2 and house.get(refund_id).due_at == due)
 
+    assert house.get(refund_id).attempts_counted == 1
+
 
 def test_try_now_after_a_failure_makes_a_new_attempt(either_house: House) -> None:
     house = either_house

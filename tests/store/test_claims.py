@@ -9,8 +9,9 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from refunds.domain.status import Status
-from refunds.store import claims
+from refunds.store import claims, leases
 from refunds.store.accounts import DEFAULT
+from refunds.store.claim import Claim
 from refunds.store.database import Database, clocks
 from tests.house_of import eventually
 from tests.store.till import Till, at_once, declined, failed, paid
@@ -195,7 +196,7 @@ def test_two_sweeps_at_once_never_free_a_claim_whose_lease_still_runs(till: Till
 
     with till.database.begin() as first:
         real, now = clocks(first)
-        assert claims.take_over_unsent(first, real=real, now=now, worker="sweep-1") == [refund_id]
+        assert leases.take_over_unsent(first, real=real, now=now, worker="sweep-1") == [refund_id]
         [claim] = till.claim_in(first)
         second = threading.Thread(target=lambda: freed.append(till.take_over()))
         second.start()
@@ -207,7 +208,7 @@ def test_two_sweeps_at_once_never_free_a_claim_whose_lease_still_runs(till: Till
     assert till.row("refunds", refund_id)["fence"] == claim.fence
 
 
-def _look_ups(database: Database) -> list[claims.Claim]:
+def _look_ups(database: Database) -> list[Claim]:
     with database.begin() as tx:
         real, now = clocks(tx)
         return claims.claim_look_ups(

@@ -157,8 +157,8 @@ def test_a_database_that_is_away_is_said_to_be_and_comes_back_by_itself() -> Non
 def test_a_database_that_goes_away_in_the_middle_is_said_to_be() -> None:
     with PostgresServer() as server:
         database = Database(server.url("postgres"))
-        with pytest.raises(DatabaseUnavailableError), database.begin():
-            server.crash()
+        with pytest.raises(DatabaseUnavailableError):
+            _write_while_it_crashes(database, server)
         database.close()
 
 
@@ -169,6 +169,12 @@ def test_an_sqlite_file_that_another_program_holds_is_said_to_be_away(tmp_path: 
     with pytest.raises(DatabaseUnavailableError), database.read() as tx:
         tx.execute(text("SELECT * FROM nothing"))
     database.close()
+
+
+def _write_while_it_crashes(database: Database, server: PostgresServer) -> None:
+    with database.begin() as tx:
+        server.crash()
+        tx.execute(text("SELECT 1"))
 
 
 def _wait(turnstile: _Turnstile, wanted: int) -> bool:

@@ -8,7 +8,7 @@ from refunds.domain.outcome import Answer, Outcome
 from refunds.domain.status import Status
 from refunds.flow.parts import Parts
 from refunds.flow.sweep import sweep
-from refunds.store import claims, evidence, refunds
+from refunds.store import claims, evidence, leases, refunds
 from refunds.store.database import clocks
 from tests.house_fixture import HouseMaker
 from tests.store.till import Till, declined, failed, paid
@@ -123,7 +123,7 @@ def test_what_is_handed_back_is_as_if_never_claimed_and_due_at_once(till: Till) 
 
     with till.database.begin() as tx:
         now = clocks(tx)[1]
-        assert claims.hand_back(tx, [claim], worker="worker-1", now=now) == {refund_id}
+        assert leases.hand_back(tx, [claim], worker="worker-1", now=now) == {refund_id}
 
     refund = till.get(refund_id)
     assert (refund.status, refund.due_at) == (Status.REQUESTED, now)
@@ -141,7 +141,7 @@ def test_what_was_sent_or_taken_over_cannot_be_handed_back(till: Till) -> None:
 
     with till.database.begin() as tx:
         now = clocks(tx)[1]
-        assert claims.hand_back(tx, list(claimed.values()), worker="worker-1", now=now) == set()
+        assert leases.hand_back(tx, list(claimed.values()), worker="worker-1", now=now) == set()
     assert till.get(sent).status is Status.ATTEMPTING
 
 
@@ -170,7 +170,7 @@ def test_a_lease_that_ran_out_in_sending_is_never_simply_due_again(till: Till) -
 
     assert till.take_over() == []
     with till.database.read() as tx:
-        [lost] = claims.expired_in_sending(tx, real=clocks(tx)[0])
+        [lost] = leases.expired_in_sending(tx, real=clocks(tx)[0])
     assert (lost.refund_id, lost.sending_at is not None) == (refund_id, True)
 
 

@@ -14,8 +14,10 @@ from refunds.flow.attempt import Attempted
 from refunds.flow.settle import settle
 from refunds.store import claims, refunds
 from refunds.store.accounts import DEFAULT
+from refunds.store.claim import Claim
 from refunds.store.database import clocks
-from refunds.store.settlement import BrokenSumError, Recipient, Settled
+from refunds.store.settled import Recipient, Settled
+from refunds.store.settlement import BrokenSumError
 from tests.house_fixture import HouseMaker
 from tests.store.till import LEASE, Till, declined, failed, paid
 
@@ -212,7 +214,7 @@ def test_an_attempt_keeps_what_was_answered(till: Till) -> None:
     assert (refund.failure_code, refund.failure_text) == ("issuer_declined", "Declined")
 
 
-def _look_ups(till: Till) -> list[claims.Claim]:
+def _look_ups(till: Till) -> list[Claim]:
     with till.database.begin() as tx:
         real, now = clocks(tx)
         return claims.claim_look_ups(

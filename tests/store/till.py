@@ -14,12 +14,13 @@ from refunds.domain.judge import Reservation, Verdict
 from refunds.domain.notice import NoticeKind
 from refunds.domain.outcome import Answer, Outcome
 from refunds.domain.status import Status
-from refunds.store import accounts, claims, lanes, payments, refunds, requests
+from refunds.store import accounts, claims, lanes, leases, payments, refunds, requests
 from refunds.store.accounts import DEFAULT
-from refunds.store.claims import Claim
+from refunds.store.claim import Claim
 from refunds.store.database import Database, Tx, clocks
 from refunds.store.refunds import Refund
-from refunds.store.settlement import Settled, settle_group
+from refunds.store.settled import Settled
+from refunds.store.settlement import settle_group
 from tests.house_parts import account
 
 LEASE = timedelta(seconds=60)
@@ -163,7 +164,7 @@ class Till:
         """What the sweep frees."""
         with self.database.begin() as tx:
             real, now = clocks(tx)
-            return claims.take_over_unsent(tx, real=real, now=now, worker="sweep")
+            return leases.take_over_unsent(tx, real=real, now=now, worker="sweep")
 
     def settle(self, *group: Settled) -> set[str]:
         """Ids that were booked."""

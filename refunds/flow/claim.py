@@ -1,0 +1,151 @@
+"""Claiming for one lane: what may be worked on, what is about to be sent, what goes back."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+
+from refunds.domain.status import Status
+from refunds.flow.attempt import Looked, suspended_clock
+from refunds.flow.parts import Parts
+from refunds.store import claims, lanes, leases
+from refunds.store.claim import Claim
+from refunds.store.database import Tx, clocks
+
+log = structlog.get_logger(__name__)
+
+REST_SECONDS = 0.25
+"""While first attempts fill every place, a queue or look-ups found empty are not asked for again so soon."""
+
+
+@dataclass(slots=True)
+class Held:
+    """A claim of ours: after `until` (suspended clock) nothing of it may begin to be sent."""
+
+    claim: Claim
+    until: float
+    key_lives: bool
+
+
+@dataclass(slots=True)
+class Claimer:
+    """The claims of one lane in one process. All calls raise DatabaseUnavailableError."""
+
+    parts: Parts
+    account: str
+    gateway: str
+    _queue_rests_until: float = 0.0
+    _look_ups_rest_until: float = 0.0
+
+    def claim(self, room: int, *, probing: bool, busy: bool) -> list[Held]:
+        """Claim up to `room` refunds and look-ups, if the lane is open.
+
+        A lane that was closed is probed by one, and only if nothing else is under way (`probing`). In a
+        paused lane look-ups go on: they move no money. `busy`: the claim before came back full.
+        """
+        began = suspended_clock()
+        with self.parts.database.begin() as tx:
+            real, now = clocks(tx)
+            lane = lanes.get(tx, self.account, self.gateway)
+            if lane is None or (lane.closed_until is not None and lane.closed_until > real):
+                return []
+            if lane.closed_until is not None:
+                room = 1 if probing else 0
+            asked = self._look_ups(tx, lane, room=room, now=now, real=real, rests=busy)
+            pays = lane.paused_by is None
+            taken = self._due(tx, room=room - len(asked), now=now, real=real) if pays else []
+        until = began + (self.parts.lease - self.parts.call_limit).total_seconds()
+        return [Held(claim, until, self._key_lives(claim, now)) for claim in (*asked, *taken)]
+
+    def mark_sending(self, looked: Sequence[Looked], *, none: bool) -> dict[str, Claim]:
+        """Record that these are about to be sent and return those that may be; the others go back unsent.
+
+        `none`: send nothing, hand all of them back.
+        """
+        with self.parts.database.begin() as tx:
+            real, now = clocks(tx)
+            marked = claims.mark_sending(
+                tx,
+                [
+                    (item.claim, dict(item.found.snapshot) if item.found else None)
+                    for item in (() if none else looked)
+                ],
+                now=now,
+                lease_beyond=real + self.parts.call_limit,
+            )
+            late = [item.claim for item in looked if item.claim.refund_id not in marked]
+            if late:
+                leases.hand_back(tx, late, worker=self.parts.worker, now=now)
+        for claim in late:
+            log.warning("attempt.handed_back", refund_id=claim.refund_id, attempt=claim.number)
+        return {
+            item.claim.refund_id: item.claim.sent(now) for item in looked if item.claim.refund_id in marked
+        }
+
+    def hand_back(self, unsent: Sequence[Claim]) -> None:
+        """As if these had never been claimed; they are due at once."""
+        if unsent:
+            with self.parts.database.begin() as tx:
+                leases.hand_back(tx, unsent, worker=self.parts.worker, now=clocks(tx)[1])
+
+    def lane_is_open(self) -> bool:
+        """Whether new attempts may begin now."""
+        with self.parts.database.read() as tx:
+            lane = lanes.get(tx, self.account, self.gateway)
+            return lane is not None and lane.is_open(clocks(tx)[0])
+
+    def _look_ups(
+        self, tx: Tx, lane: lanes.Lane, *, room: int, now: datetime, real: datetime, rests: bool
+    ) -> list[Claim]:
+        harmless = lane.paused_by is None or self.parts.gateways[self.gateway].gateway.abilities.look_up
+        began = suspended_clock()
+        if room <= 0 or not harmless or (rests and began < self._look_ups_rest_until):
+            return []
+        asked = claims.claim_look_ups(
+            tx,
+            account=self.account,
+            gateway=self.gateway,
+            limit=max(1, room // 2),
+            now=now,
+            real=real,
+            lease_until=real + self.parts.lease,
+        )
+        if not asked:
+            self._look_ups_rest_until = began + REST_SECONDS
+        return asked
+
+    def _due(self, tx: Tx, *, room: int, now: datetime, real: datetime) -> list[Claim]:
+        """Half the places for first attempts, half for the queue, spare places shared."""
+
+        def claim(first: int, again: int) -> list[Claim]:
+            return claims.claim_due(
+                tx,
+                account=self.account,
+                gateway=self.gateway,
+                first=first,
+                again=again,
+                worker=self.parts.worker,
+                now=now,
+                lease_until=real + self.parts.lease,
+            )
+
+        if room <= 0:
+            return []
+        began = suspended_clock()
+        first, again = (room, 0) if began < self._queue_rests_until else ((room + 1) // 2, room // 2)
+        taken = claim(first, again)
+        firsts = sum(item.prior is Status.REQUESTED for item in taken)
+        queued, spare = len(taken) - firsts, room - len(taken)
+        if again and not queued and firsts == first:
+            self._queue_rests_until = began + REST_SECONDS
+        if spare and firsts == first:
+            taken += claim(spare, 0)
+        elif spare and queued == again:
+            taken += claim(0, spare)
+        return taken
+
+    def _key_lives(self, claim: Claim, now: datetime) -> bool:
+        """Whether the very same key may still be sent again: it surely lives until this lease ends."""
+        life = self.parts.gateways[self.gateway].gateway.abilities.key_life
+        return life is not None and now + self.parts.lease < (claim.key_sent_at or claim.claimed_at) + life
