@@ -12,7 +12,7 @@ from sqlalchemy import text
 from bench.processes import Tree, driver_busy, machine_busy
 from bench.seed import add_due
 from bench.servers import DatabaseHandle, GatewayProcess, Servers
-from bench.worker_process import Subject, worker
+from bench.worker_process import DrainError, Subject, worker
 from refunds.store.database import Database
 from refunds.store.types import Instant
 
@@ -22,10 +22,6 @@ _WARM_UP = 0.1
 _LOOK_SECONDS = 0.2
 _LIMIT_SECONDS = 60.0
 _numbers = itertools.count(1)
-
-
-class DrainError(Exception):
-    """The worker died, stood still, or its rows do not say what they should."""
 
 
 @dataclass(frozen=True, slots=True)

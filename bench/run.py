@@ -89,6 +89,8 @@ def main() -> None:
         "machine": platform.platform(),
         "quick": plan is QUICK,
     }
+    RESULTS.mkdir(exist_ok=True)
+    file = RESULTS / f"{document['at'][:19].replace(':', '')}.json"
     with servers() as running:
         for name, measure in (
             ("drains", measure_drains),
@@ -96,10 +98,8 @@ def main() -> None:
             ("growth", measure_growth),
         ):
             document[name] = measure(running, plan)
-    document["seconds"] = round(time.monotonic() - began)
-    RESULTS.mkdir(exist_ok=True)
-    file = RESULTS / f"{document['at'][:19].replace(':', '')}.json"
-    file.write_text(json.dumps(document, indent=1) + "\n")
+            document["seconds"] = round(time.monotonic() - began)
+            file.write_text(json.dumps(document, indent=1) + "\n")
     print(f"{document['seconds']} s in all; figures in {file.name}")
 
 

@@ -19,6 +19,11 @@ Subject = Literal["moneyback", "actor"]
 ACTOR_THREADS = 32
 _ACTOR_DB = 1
 _STOP_SECONDS = 30
+_LAST_WORDS = 4_000
+
+
+class DrainError(Exception):
+    """A worker died, stood still, or its rows do not say what they should."""
 
 
 @contextmanager
@@ -54,6 +59,10 @@ def worker(
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
     try:
         yield process
+    except DrainError as error:
+        raise DrainError(
+            f"{error}; its last words:\n{(folder / 'log').read_text()[-_LAST_WORDS:]}"
+        ) from error
     finally:
         process.send_signal(signal.SIGTERM)
         try:

@@ -122,6 +122,7 @@ def _house(
     retry_days: int = 3,
     permanent_failures: str = "notify",
     max_in_flight: int = 20,
+    calls_per_second: float | None = None,
     call_limit: timedelta = CALL_LIMIT,
     lease: timedelta = LEASE,
     poll: timedelta = timedelta(seconds=0.02),
@@ -146,7 +147,7 @@ def _house(
     bell = Bell()
     parts = Parts(
         database=Database(url, pool_size=24),
-        gateways={"sandbox": GatewayPart(spoken, max_in_flight)},
+        gateways={"sandbox": GatewayPart(spoken, max_in_flight, calls_per_second)},
         wakeup=bell,
         channel=channel or SilentChannel(),
         mail=MailPart(

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
@@ -36,6 +37,7 @@ class SpokenGateway:
             final_within=timedelta(days=7),
         )
         self.paid: list[Call] = []
+        self.began: list[float] = []
         self.asked: list[Call] = []
         self.in_flight = 0
         self.most_in_flight = 0
@@ -50,8 +52,13 @@ class SpokenGateway:
         """Answer what is held, and everything from now on."""
         self._free.set()
 
+    def let_go_soon(self) -> None:
+        """As let_go, when the caller has had time to stop the work."""
+        threading.Timer(0.3, self._free.set).start()
+
     async def pay(self, call: Call) -> Answer:
         self.paid.append(call)
+        self.began.append(time.monotonic())
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         self.during()

@@ -56,9 +56,47 @@ def test_first_attempts_and_the_queue_share_the_places(open_house: HouseMaker, s
 
     with house.working():
         eventually(lambda: spoken.in_flight == 10)
-        attempting = {id_ for id_ in (*queued, *fresh) if house.get(id_).status is Status.ATTEMPTING}
-        assert len(attempting.intersection(queued)) == len(attempting.intersection(fresh)) == 5
+        called = {call.reference for call in spoken.paid}
+        assert len(called.intersection(queued)) == len(called.intersection(fresh)) == 5
         spoken.let_go()
+
+
+def test_what_is_claimed_ahead_goes_back_unsent_when_the_worker_stops(
+    open_house: HouseMaker, sqlite_url: str
+) -> None:
+    spoken = SpokenGateway(held=True)
+    house = open_house(sqlite_url, max_in_flight=4, gateway=spoken)
+    ids = [house.refund(house.payment(), "5.00") for _ in range(12)]
+
+    with house.working():
+        eventually(lambda: sum(house.get(id_).status is Status.ATTEMPTING for id_ in ids) == 6)
+        spoken.let_go_soon()
+
+    called = {call.reference for call in spoken.paid}
+    for refund_id in ids:
+        expected = Status.REFUNDED if refund_id in called else Status.REQUESTED
+        assert house.get(refund_id).status is expected
+    assert all(
+        house.attempts(id_)[-1]["sending_at"] is None
+        for id_ in ids
+        if id_ not in called and house.attempts(id_)
+    )
+
+
+def test_no_more_calls_begin_in_a_second_than_the_lane_allows(
+    open_house: HouseMaker, sqlite_url: str
+) -> None:
+    spoken = SpokenGateway()
+    house = open_house(sqlite_url, gateway=spoken, calls_per_second=20.0)
+    ids = [house.refund(house.payment(), "5.00") for _ in range(45)]
+
+    with house.working():
+        for refund_id in ids:
+            house.until(refund_id, Status.REFUNDED)
+
+    began = sorted(spoken.began)
+    assert len(began) == 45
+    assert all(later - earlier >= 0.9 for earlier, later in zip(began, began[40:], strict=False))
 
 
 def test_an_operator_s_try_on_a_lane_with_two_places_leaves_the_lane_working(
