@@ -1,7 +1,7 @@
 """Notify: who is told, and the delivery of what waits in the outbox."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, assert_never
 
@@ -109,7 +109,8 @@ def _deliver(parts: Parts, notice: PendingNotice) -> None:
 def _fate(notice: PendingNotice, delivery: Delivery, *, now: datetime) -> tuple[str, datetime | None]:
     if delivery.delivered:
         return "delivered", None
-    if delivery.final or now - notice.decided_at >= GIVE_UP_AFTER:
+    spent = notice.tries >= len(STEPS) and now - notice.decided_at >= GIVE_UP_AFTER
+    if delivery.final or spent:
         return "given_up", None
     return "pending", now + STEPS[min(notice.tries, len(STEPS) - 1)]
 
