@@ -6,10 +6,9 @@ from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
-from rich.table import Table
-
 from cli.demo import EXAMPLES, HOPELESS, ONE_DAY, TWO_DAYS, UNCLEAR, data, talk
 from cli.faults import sandbox_payment
+from cli.queue import emit_queue
 from cli.replaying import HOLD
 from cli.sandbox_child import SandboxChild
 from cli.up import local_token
@@ -18,17 +17,19 @@ from config.settings import load
 from refunds.bootstrap import open_house, prepare_database
 from refunds.domain.money import Money
 from refunds.flow.days import Moment, StuckError, let_days_pass, settle_down
+from refunds.flow.overview import queue
 from refunds.flow.replay import Replayed, replay
 from refunds.gateways.sandbox_control import SandboxControl, SandboxControlError
 from refunds.process import catch_signals
 from refunds.sandbox import judge
-from refunds.store import refunds
-from scheduler.ticks import start as start_ticks
+from scheduler.main import RunningScheduler
 from web.api.app import create_app
 from web.serve import build_server
 from worker.main import RunningWorker
 
 PATIENCE_SECONDS = 20.0
+STOP_SECONDS = 10.0
+SHOWN_TRIES = 50
 
 
 class Demonstration:
@@ -54,13 +55,15 @@ class Demonstration:
         serving = threading.Thread(target=self.server.run, daemon=True)
         serving.start()
         worker = RunningWorker(self.house)
-        ticking = start_ticks(self.house.parts)
+        stopping = threading.Event()
+        scheduler = RunningScheduler(self.house.parts, stopping=stopping)
 
         def stop() -> None:
-            ticking.shutdown(wait=True)
-            worker.stop(within_seconds=self.settings.shutdown_seconds)
             self.server.should_exit = True
-            serving.join(timeout=10)
+            stopping.set()
+            worker.stop(within_seconds=self.settings.shutdown_seconds)
+            scheduler.stop(within_seconds=STOP_SECONDS)
+            serving.join(timeout=STOP_SECONDS)
 
         stack.callback(stop)
 
@@ -109,29 +112,9 @@ class Demonstration:
         return []
 
     def print_queue(self, title: str) -> None:
-        """The queue as an operator sees it."""
-        with self.house.parts.database.read() as tx:
-            queued, depths = refunds.list_queue(tx, limit=50), refunds.depth(tx)
+        """The queue as `moneyback queue` shows it."""
         data.rule(title)
-        table = Table()
-        for name in ("refund", "order", "amount", "tries", "last failure", "next try"):
-            table.add_column(name, no_wrap=name != "last failure")
-        for refund in queued:
-            table.add_row(
-                refund.id[-8:],
-                refund.order_id,
-                str(Money(refund.amount_minor, refund.currency)),
-                f"{refund.attempts_counted} of {1 + self.settings.retry_days}",
-                refund.failure_code or "",
-                refund.due_at.strftime("%d %b %H:%M") if refund.due_at else "",
-            )
-        if queued:
-            data.print(table)
-        for depth in depths:
-            sums = Money(depth.amount_minor, depth.currency)
-            data.print(f"{depth.status}: {depth.count} refunds, {sums}", markup=False, highlight=False)
-        if not depths:
-            data.print("nothing waits")
+        emit_queue(queue(self.house.parts, limit=SHOWN_TRIES))
 
     def judge(self, handed: Replayed, mails: list[EmailMessage]) -> list[str]:
         """Compare the sandbox's ledger file and the mails themselves with what the scenario says."""
@@ -160,8 +143,8 @@ class Demonstration:
 
     def keep_up(self) -> None:
         """Leave the web process up until a signal comes."""
-        port = self.server.servers[0].sockets[0].getsockname()[1]
-        talk.print(f"Still up: http://127.0.0.1:{port}  token: {self.token}  (Ctrl-C ends it)", markup=False)
+        address = f"http://127.0.0.1:{self.server.port}"
+        talk.print(f"Still up: {address}  token: {self.token}  (Ctrl-C ends it)", markup=False)
         catch_signals().wait()
 
 

@@ -55,13 +55,18 @@ def command(
     if as_json:
         emit_json(queue_document(found))
         return Exit.OK
+    emit_queue(found)
+    return Exit.OK
+
+
+def emit_queue(found: "Queue") -> None:
+    """The queue on stdout: one line of sums, the sums by status, the next tries."""
     emit_line(_headline(found))
     emit_line("")
     emit_table(_SUM_COLUMNS, _sum_rows(found))
     if found.due:
         emit_line("")
         emit_table(_DUE_COLUMNS, _due_rows(found))
-    return Exit.OK
 
 
 def _print_parked(messages: Sequence[Mapping[str, str]], *, as_json: bool) -> None:

@@ -1,7 +1,7 @@
-"""What a replay needs around it: the house, a sandbox if none runs, workers if none run elsewhere."""
+"""A replay with all it needs around it: the house, a sandbox if none runs, workers if none run elsewhere."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -11,15 +11,12 @@ from rich.progress import Progress
 
 from cli.faults import Faults
 from cli.opening import opened, settings_of_command
-from cli.sandbox_child import SandboxChild
-from config.settings import Settings
+from cli.sandbox_child import sandbox_control
 from refunds.bootstrap import House
-from refunds.domain.status import Status
-from refunds.flow.days import Moment, let_days_pass
+from refunds.flow.days import Moment, let_days_pass, problems_at_the_end
 from refunds.flow.dispatch import Dispatcher
 from refunds.flow.replay import Replayed, replay
 from refunds.gateways.sandbox_control import SandboxControl
-from refunds.store import refunds
 
 HOLD = timedelta(hours=1)
 """Until then the first attempts of a batch are put off; should its caller die, they begin by themselves."""
@@ -63,31 +60,16 @@ def run(
         return replayed, live_through(house, control, progress=progress)
 
 
-@contextmanager
-def sandbox_control(settings: Settings, *, start: bool) -> Iterator[SandboxControl | None]:
-    """The levers of the sandbox at its configured address, started as our child if none answers there."""
-    control = SandboxControl(settings.sandbox_url)
-    child = None
-    try:
-        there = control.is_there()
-        if not there and start:
-            child = SandboxChild(url=settings.sandbox_url, ledger=settings.data_dir / "sandbox.db")
-        yield control if there or start else None
-    finally:
-        control.close()
-        if child is not None:
-            child.stop()
-
-
 def live_through(house: House, control: SandboxControl, *, progress: Progress) -> list[str]:
     """Let days pass until nothing waits, then compare with the sandbox's own ledger."""
-    with house.parts.database.read() as tx:
-        waiting = refunds.open_work(tx)
-    bar = progress.add_task("days pass", total=waiting)
+    bar = progress.add_task("days pass", total=None)
+    most = 0
 
     def seen(moment: Moment) -> None:
-        day = moment.now.strftime("%a %d %b %H:%M")
-        progress.update(bar, completed=waiting - moment.open_refunds, description=f"days pass: {day}")
+        nonlocal most
+        most = max(most, moment.open_refunds)
+        day, ended = moment.now.strftime("%a %d %b %H:%M"), most - moment.open_refunds
+        progress.update(bar, total=most, completed=ended, description=f"days pass: {day}")
 
     dispatcher = None if house.settings.redis_url else Dispatcher(house.parts)
     parts = house.parts if dispatcher is None else replace(house.parts, wakeup=dispatcher)
@@ -102,26 +84,8 @@ def live_through(house: House, control: SandboxControl, *, progress: Progress) -
     finally:
         if dispatcher is not None:
             dispatcher.stop(within_seconds=house.settings.shutdown_seconds)
-    return problems_at_the_end(house, control)
-
-
-def problems_at_the_end(house: House, control: SandboxControl) -> list[str]:
-    """What a finished replay must not show, judged by the sandbox's ledger and our own sums."""
-    with house.parts.database.read() as tx:
-        totals, broken = refunds.totals(tx), refunds.broken_sums(tx)
     ledger = control.ledger()
-    problems = [f"payment {payment} has sums that do not add up" for payment in broken]
-    problems += [f"{reference} was paid twice" for reference in ledger["doubled"]]
-    ours = {
-        currency: amount for (status, currency), (_, amount) in totals.items() if status == Status.REFUNDED
-    }
-    theirs = {currency: amount for currency, amount in paid(ledger).items() if amount}
-    if ours != theirs:
-        problems.append(f"the sandbox paid {theirs}, moneyback says {ours} (minor units)")
-    for (status, currency), (count, _) in sorted(totals.items()):
-        if status in {Status.IN_DOUBT, Status.SUBMITTED, Status.ATTEMPTING, Status.REQUESTED, Status.QUEUED}:
-            problems.append(f"{count} refunds in {currency} are still {status}")
-    return problems
+    return problems_at_the_end(house.parts, paid_minor=paid(ledger), doubled=ledger["doubled"])
 
 
 def paid(ledger: Mapping[str, Any]) -> dict[str, int]:

@@ -5,8 +5,18 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+
+if TYPE_CHECKING:  # the child needs neither
+    from config.settings import Settings
+    from refunds.gateways.sandbox_control import SandboxControl
+
+GRACE_SECONDS = 2.0
+"""After that it is killed, which its ledger survives: whoever stops it has little time left."""
 
 
 class SandboxNotStartedError(Exception):
@@ -39,12 +49,37 @@ class SandboxChild:
         return self._process.pid
 
     def stop(self) -> None:
-        """End it and wait."""
+        """End it within a few seconds, by force if need be."""
         self._process.terminate()
-        self._process.wait(timeout=20)
+        try:
+            self._process.wait(GRACE_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
         for stream in (self._process.stdin, self._process.stdout):
             if stream:
                 stream.close()
+
+
+@contextmanager
+def sandbox_control(settings: "Settings", *, start: bool) -> Iterator["SandboxControl | None"]:
+    """The levers of the sandbox at its configured address, started as our child if none answers there.
+
+    None where none answers and none is to be started. Raises SandboxNotStartedError.
+    """
+    from refunds.gateways.sandbox_control import SandboxControl  # noqa: PLC0415 - as above
+
+    control = SandboxControl(settings.sandbox_url)
+    child = None
+    try:
+        there = control.is_there()
+        if not there and start:
+            child = SandboxChild(url=settings.sandbox_url, ledger=settings.data_dir / "sandbox.db")
+        yield control if there or start else None
+    finally:
+        control.close()
+        if child is not None:
+            child.stop()
 
 
 def _end_with_parent() -> None:

@@ -10,6 +10,7 @@ from refunds.domain.money import Money
 from refunds.domain.status import Kind
 from refunds.flow.overview import Overview
 from refunds.notifier.moments import moment, second
+from refunds.store.refunds import Refund
 
 Row = Mapping[str, Any]
 
@@ -20,9 +21,8 @@ def story(found: Overview) -> list[str]:
     """Sentences: who asked for what, what was tried and answered, who was told, where it stands."""
     refund = found.refund
     what = "void" if refund.kind is Kind.VOID else "refund"
-    captured = Money(refund.captured_minor, refund.currency)
     opening = (
-        f"The {what} {refund.id} of {money(refund)} (of {captured} captured) is for order {refund.order_id},"
+        f"The {what} {refund.id} of {money(refund)} (of {_whole(refund)}) is for order {refund.order_id},"
         f" payment {refund.transaction_id} at {refund.gateway}."
     )
     asked = f"{refund.requested_by} asked for it on {moment(refund.created_at, 'UTC')}"
@@ -31,6 +31,12 @@ def story(found: Overview) -> list[str]:
     told_in_order = [f"{second(at)}: {text}" for at, text in sorted(events, key=lambda event: event[0])]
     now = standing(refund, most_counted=found.most_counted, now=found.now)
     return [opening, f"{asked}{because}.", *told_in_order, f"As of {moment(found.now, 'UTC')}: {now}"]
+
+
+def _whole(refund: Refund) -> str:
+    if refund.kind is Kind.VOID:
+        return f"{Money(refund.authorized_minor, refund.currency)} authorised"
+    return f"{Money(refund.captured_minor, refund.currency)} captured"
 
 
 def _attempts(found: Overview) -> Iterator[tuple[datetime, str]]:

@@ -1,11 +1,14 @@
 """`moneyback token`: who may call the HTTP API."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli.exits import CommandError, Exit
 from cli.output import AsJson, emit_json, emit_line, emit_table, say
+
+if TYPE_CHECKING:
+    from refunds.store.tokens import Token
 
 # Whatever is dear to import is imported by the command that needs it, so that help comes at once.
 # ruff: noqa: PLC0415
@@ -60,25 +63,11 @@ def list_(*, as_json: AsJson = False) -> int:
     from cli.opening import opened
     from cli.wording import stamp
     from refunds.flow.tokens import list_tokens
-    from refunds.store.types import instant_text
 
     with opened() as house:
         tokens = list_tokens(house.parts)
     if as_json:
-        emit_json(
-            {
-                "items": [
-                    {
-                        "id": token.id,
-                        "name": token.name,
-                        "scopes": list(token.scopes),
-                        "created_at": instant_text(token.created_at),
-                        "revoked_at": instant_text(token.revoked_at) if token.revoked_at else None,
-                    }
-                    for token in tokens
-                ],
-            },
-        )
+        emit_json({"items": [_document(token) for token in tokens]})
         return Exit.OK
     emit_table(
         ("id", "name", "scopes", "created", "revoked"),
@@ -93,6 +82,8 @@ def list_(*, as_json: AsJson = False) -> int:
 @app.command()
 def revoke(
     token_id: Annotated[str, typer.Argument(metavar="ID", help="The token's id, tk_…", show_default=False)],
+    *,
+    as_json: AsJson = False,
 ) -> int:
     """End a token at once."""
     from cli.opening import opened
@@ -101,9 +92,23 @@ def revoke(
 
     with opened() as house:
         ended = revoke_token(house.parts, token_id)
-        known = ended or any(token.id == token_id for token in list_tokens(house.parts))
-    if not known:
+        token = next((token for token in list_tokens(house.parts) if token.id == token_id), None)
+    if token is None:
         # What was typed is not repeated: people put the secret itself there by mistake.
         raise CommandError(Exit.NOT_FOUND, "there is no token of that id", "next: moneyback token list")
+    if as_json:
+        emit_json(_document(token))
     say(f"{token_id} is ended: it opens nothing any more" if ended else f"{token_id} was ended before")
     return Exit.OK
+
+
+def _document(token: "Token") -> dict[str, object]:
+    from refunds.store.types import instant_text
+
+    return {
+        "id": token.id,
+        "name": token.name,
+        "scopes": list(token.scopes),
+        "created_at": instant_text(token.created_at),
+        "revoked_at": instant_text(token.revoked_at) if token.revoked_at else None,
+    }

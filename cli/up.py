@@ -2,28 +2,36 @@
 
 import os
 import threading
+import time
 from contextlib import ExitStack
 from pathlib import Path
 
 import structlog
 from rich.console import Console
 
-from cli.replaying import sandbox_control
+from cli.sandbox_child import sandbox_control
 from config.settings import Settings
 from refunds.bootstrap import House, open_house, prepare_database
 from refunds.flow import tokens
-from refunds.flow.heartbeat import Heartbeat
-from scheduler.ticks import start as start_ticks
+from refunds.process import catch_signals
+from scheduler.main import RunningScheduler
 from web.api.app import create_app
-from web.serve import build_server
+from web.serve import Server, build_server
 from worker.main import RunningWorker
 
 log = structlog.get_logger(__name__)
 talk = Console(stderr=True)
 
+LOOK_SECONDS = 0.05
+
 
 def run(settings: Settings) -> int:
-    """Serve until SIGTERM or SIGINT; 0 if everything in flight was settled, else 1."""
+    """Serve until SIGTERM or SIGINT; 0 if everything in flight was settled, else 1.
+
+    Web, worker and scheduler stop at once, and share the `Settings.shutdown_seconds` that begin at the signal.
+    A mail that is cut off then is no failure: its lease hands it on. A second signal ends it at once, as one.
+    """
+    ending = catch_signals()
     with ExitStack() as stack:
         if _uses_sandbox(settings):
             stack.enter_context(sandbox_control(settings, start=True))
@@ -32,16 +40,37 @@ def run(settings: Settings) -> int:
         prepare_database(house)
         token = local_token(house, settings.data_dir / "token")
         server = build_server(create_app(house.parts), settings.host, settings.port)
+        # On a thread, so that the signals are ours: what they begin is more than the end of the web.
+        serving = threading.Thread(target=server.run, name="web", daemon=True)
         worker = RunningWorker(house)
-        ticking = start_ticks(house.parts)
-        heartbeat = Heartbeat(house.parts, role="scheduler")
+        scheduler = RunningScheduler(house.parts, stopping=ending)
+        serving.start()
         threading.Thread(target=_say_hello, args=(server, settings, token), daemon=True).start()
-        server.run()
+        while serving.is_alive() and not ending.wait(LOOK_SECONDS):
+            pass
         log.info("up.stopping")
-        ticking.shutdown(wait=True)
-        drained = worker.stop(within_seconds=settings.shutdown_seconds)
-        heartbeat.close()
-    return 0 if drained and server.started else 1
+        asked = ending.is_set()
+        drained = _stop(server, serving, worker, scheduler, ending, within_seconds=settings.shutdown_seconds)
+    return 0 if asked and drained else 1
+
+
+def _stop(
+    server: Server,
+    serving: threading.Thread,
+    worker: RunningWorker,
+    scheduler: RunningScheduler,
+    ending: threading.Event,
+    *,
+    within_seconds: float,
+) -> bool:
+    """Stop all three at once; True if nothing was cut short."""
+    deadline = time.monotonic() + within_seconds
+    ending.set()  # no tick begins any more
+    server.should_exit = True
+    drained = worker.stop(within_seconds=within_seconds)
+    ended = scheduler.stop(within_seconds=max(deadline - time.monotonic(), 0.0))
+    serving.join(max(deadline - time.monotonic(), 0.0))
+    return drained and ended and not serving.is_alive() and not server.cut_work
 
 
 def local_token(house: House, path: Path) -> Path:
@@ -54,15 +83,14 @@ def local_token(house: House, path: Path) -> Path:
 
 
 def _uses_sandbox(settings: Settings) -> bool:
-    return any(gateway.base_url == settings.sandbox_url for gateway in settings.gateways)
+    return any(gateway.kind == "sandbox" for gateway in settings.gateways)
 
 
-def _say_hello(server: object, settings: Settings, token: Path) -> None:
+def _say_hello(server: Server, settings: Settings, token: Path) -> None:
     waiting = threading.Event()
-    while not getattr(server, "started", False):
-        waiting.wait(0.05)
-    port = server.servers[0].sockets[0].getsockname()[1]  # type: ignore[attr-defined]  # uvicorn.Server, started
-    address = f"http://{settings.host}:{port}"
+    while not server.started:
+        waiting.wait(LOOK_SECONDS)
+    address = f"http://{settings.host}:{server.port}"
     talk.print(
         f"""moneyback is up at {address}
   database   {settings.redacted()["database_url"]}

@@ -9,6 +9,7 @@ from importlib.metadata import version
 import dramatiq
 
 from config.settings import GatewaySettings, Settings
+from refunds.broker.health import RedisPulse
 from refunds.broker.opening import open_broker
 from refunds.broker.wakeup import BrokerWakeup
 from refunds.domain.schedule import Policy
@@ -58,6 +59,7 @@ def open_house(settings: Settings, *, role: str, socket_timeout_seconds: float =
         lease=timedelta(seconds=settings.lease_seconds),
         call_limit=timedelta(seconds=settings.call_limit_seconds),
         poll=timedelta(seconds=settings.poll_seconds),
+        redis_answers=RedisPulse(settings.redis_url).answers if settings.redis_url else None,
     )
     return House(settings, parts, broker, wakeup)
 

@@ -26,6 +26,8 @@ class Call:
     currency: str
     reason: str | None
     may_send: Callable[[], bool]
+    accepted_reference: str | None = None
+    """The gateway's own reference of what it accepted and has not finished, while it is submitted."""
 
 
 class Gateway(Protocol):

@@ -4,12 +4,15 @@ import threading
 from typing import Any
 
 import dramatiq
+import structlog
 from dramatiq.middleware import CurrentMessage
 
 from refunds.broker.names import INTAKE_QUEUE, LANES_QUEUE, PARK_MESSAGE, REQUEST_REFUND, RING_LANE
 from refunds.flow.dispatch import Dispatcher
 from refunds.flow.messages import park_message, take_message
 from refunds.flow.parts import Parts
+
+log = structlog.get_logger(__name__)
 
 
 def declare(
@@ -36,7 +39,17 @@ def declare(
 
 
 def _end(broker: dramatiq.Broker, *, kept: bool) -> None:
-    """A message that could not be kept before the process stops goes back to its queue first."""
+    """A message that could not be kept before the process stops goes back to its queue first.
+
+    Returning acknowledges it, so this returns only when it is back; else the process ends around it, and
+    the broker hands it on.
+    """
     message = CurrentMessage.get_current_message()
-    if not kept and message is not None:
-        broker.enqueue(message.copy())
+    while not kept and message is not None:
+        try:
+            broker.enqueue(message.copy())
+        except Exception:
+            log.exception("message.not_handed_back")
+            threading.Event().wait(1)
+        else:
+            return

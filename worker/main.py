@@ -36,13 +36,28 @@ class RunningWorker:
         self._messages.start()
 
     def stop(self, *, within_seconds: float) -> bool:
-        """Stop claiming, settle what is in flight, put messages back; True if nothing was cut short."""
+        """Stop claiming, settle what is in flight, put messages back; True if nothing was cut short.
+
+        All of it goes on at once and has the same time; it returns when that has passed.
+        """
         deadline = time.monotonic() + within_seconds
         self._stopping.set()
+        # dramatiq grants its limit to workers and consumers one after the other, and a goodbye is SQL that
+        # may hang: neither may take the time of money in flight, nor hold the process beyond it.
+        beside = [
+            threading.Thread(target=self._stop_messages, args=(within_seconds,), name="last-messages"),
+            threading.Thread(target=self._heartbeat.close, name="goodbye"),
+        ]
+        for thread in beside:
+            thread.daemon = True
+            thread.start()
         drained = self._dispatcher.stop(within_seconds=within_seconds)
-        self._messages.stop(timeout=max(int((deadline - time.monotonic()) * 1000), 1000))
-        self._heartbeat.close()
-        return drained
+        for thread in beside:
+            thread.join(max(deadline - time.monotonic(), 0.0))
+        return drained and not beside[0].is_alive()
+
+    def _stop_messages(self, within_seconds: float) -> None:
+        self._messages.stop(timeout=int(within_seconds * 1000))
 
 
 def run(settings: Settings) -> int:

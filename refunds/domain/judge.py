@@ -147,8 +147,10 @@ def in_doubt(
 
 
 def _paid(standing: Standing, why: str) -> Verdict:
+    """Paid is paid, whoever had been told otherwise: the alarm of a refund that had failed is withdrawn."""
     status = Status.VOIDED if standing.kind is Kind.VOID else Status.REFUNDED
-    return Verdict(status, why, reservation=Reservation.BOOK)
+    notices = (NoticeKind.RESOLVED,) if standing.prior is Status.FAILED else ()
+    return Verdict(status, why, reservation=Reservation.BOOK, notices=notices)
 
 
 def _submitted(now: datetime) -> Verdict:
@@ -197,7 +199,15 @@ def _back_to_schedule(
 ) -> Verdict:
     """An extra try that did not pay leaves the schedule as it was."""
     if standing.prior is Status.FAILED:
-        return Verdict(Status.FAILED, why, new_key=new_key, reservation=Reservation.RELEASE)
+        # An answer that came at once was seen by whoever asked; one that came later is told again.
+        notices = () if standing.status is Status.ATTEMPTING else (NoticeKind.FAILED,)
+        return Verdict(
+            Status.FAILED,
+            why,
+            new_key=new_key,
+            reservation=Reservation.RELEASE,
+            notices=notices,
+        )
     since = standing.last_counted_at
     due = now if since is None else next_run(since, policy, now)
     return Verdict(Status.QUEUED, why, due_at=due, wait=Wait.DAILY, new_key=new_key)
@@ -235,22 +245,25 @@ def _absent(standing: Standing, *, policy: Policy, abilities: Abilities, now: da
         )
     if now < standing.absent_at + abilities.settling:
         return _ask_again(standing, abilities, now=now)
-    over = _key_is_over(standing, abilities, now=now)
+    # By the last sending: what is still on its way must meet its own key for as long as that may live.
+    over = _key_is_over(standing.sending_at or standing.key_sent_at, abilities, now=now)
     return _declined(standing, Reason.PASSING, "proven_absent", policy=policy, now=now, new_key=over)
 
 
-def _key_is_over(standing: Standing, abilities: Abilities, *, now: datetime) -> bool:
-    """Whether the gateway may have forgotten the key, or never knew one."""
-    if abilities.key_life is None or standing.key_sent_at is None:
+def _key_is_over(sent_at: datetime | None, abilities: Abilities, *, now: datetime) -> bool:
+    """Whether the gateway may have forgotten a key that was sent then, or never knew one."""
+    if abilities.key_life is None or sent_at is None:
         return True
-    return now >= standing.key_sent_at + abilities.key_life
+    return now >= sent_at + abilities.key_life
 
 
 def _ask_again(standing: Standing, abilities: Abilities, *, now: datetime) -> Verdict:
     """Still no final word: ask later, and a person when it has taken too long. Time alone proves nothing."""
     doubt = standing.status is Status.IN_DOUBT
     limit = DOUBT_LIMIT if doubt else abilities.final_within
-    nothing_to_ask = doubt and not abilities.look_up and _key_is_over(standing, abilities, now=now)
+    nothing_to_ask = (
+        doubt and not abilities.look_up and _key_is_over(standing.key_sent_at, abilities, now=now)
+    )
     if nothing_to_ask or now - (standing.waiting_since or standing.claimed_at) >= limit:
         return Verdict(
             Status.NEEDS_REVIEW,

@@ -143,8 +143,8 @@ RESERVING = frozenset(
 OPEN = RESERVING
 """Statuses that still wait for something to happen by itself or by a person."""
 
-CANCELLABLE = frozenset({_S.AWAITING_APPROVAL, _S.HELD, _S.REQUESTED, _S.QUEUED, _S.NEEDS_REVIEW})
-"""Statuses an operator may cancel from; never while the money may be moving."""
+CANCELLABLE = frozenset({_S.AWAITING_APPROVAL, _S.HELD, _S.REQUESTED, _S.QUEUED})
+"""Statuses an operator may cancel from: surely not paid. A refund under review is resolved with evidence."""
 
 
 def check_transition(old: Status, new: Status) -> None:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import structlog
 
 from refunds.domain.outcome import Answer, Finding, LookUpAnswer, Outcome, Reason
+from refunds.domain.status import Status
 from refunds.domain.text import plain
 from refunds.flow.parts import Parts
 from refunds.ports import Call
@@ -134,4 +135,5 @@ def _call(claim: Claim, *, may_send: Callable[[], bool]) -> Call:
         currency=claim.currency,
         reason=claim.reason,
         may_send=may_send,
+        accepted_reference=claim.gateway_reference if claim.status is Status.SUBMITTED else None,
     )

@@ -2,10 +2,11 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from refunds.domain.status import Status
 from refunds.flow.notify import deliver_due
 from refunds.flow.parts import Parts
 from refunds.flow.sweep import ring_due, sweep
@@ -14,6 +15,11 @@ from refunds.store.database import clocks, offset, set_offset
 
 PATIENCE_SECONDS = 120.0
 LOOK_SECONDS = 0.05
+
+
+_WAITING = frozenset(
+    {Status.IN_DOUBT, Status.SUBMITTED, Status.ATTEMPTING, Status.REQUESTED, Status.QUEUED},
+)
 
 
 class StuckError(Exception):
@@ -77,6 +83,32 @@ def settle_down(
         elif time.monotonic() - moved_at > patience_seconds:
             raise StuckError(f"{state[0]} are due and nothing has moved for {patience_seconds:.0f} s")
         pause.wait(LOOK_SECONDS)
+
+
+def problems_at_the_end(
+    parts: Parts, *, paid_minor: Mapping[str, int], doubled: Iterable[str]
+) -> list[str]:
+    """What must not be once nothing waits any more, a line each.
+
+    Judged by our own sums and by the gateway's ledger: what it paid for refunds, in minor units by currency,
+    and the references that it paid twice.
+    """
+    with parts.database.read() as tx:
+        totals, broken = refunds.totals(tx), refunds.broken_sums(tx)
+    problems = [f"payment {payment} has sums that do not add up" for payment in broken]
+    problems += [f"{reference} was paid twice" for reference in doubled]
+    ours = {
+        currency: amount for (status, currency), (_, amount) in totals.items() if status == Status.REFUNDED
+    }
+    theirs = {currency: amount for currency, amount in paid_minor.items() if amount}
+    if ours != theirs:
+        problems.append(f"the gateway paid {theirs}, moneyback says {ours} (minor units)")
+    problems += [
+        f"{count} refunds in {currency} are still {status}"
+        for (status, currency), (count, _) in sorted(totals.items())
+        if status in _WAITING
+    ]
+    return problems
 
 
 def _jump(parts: Parts, instant: datetime, *, move_gateway_clock: Callable[[timedelta], None]) -> None:

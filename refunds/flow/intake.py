@@ -13,7 +13,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import rfc8785
-import structlog
 from ulid import ULID
 
 from refunds.domain.status import Kind, Status
@@ -27,8 +26,6 @@ from refunds.store import accounts, payments, refunds, requests
 from refunds.store.database import Tx, now
 from refunds.store.payments import Payment
 from refunds.store.refunds import Refund
-
-log = structlog.get_logger(__name__)
 
 KEY_LIMIT = 255
 KEY_POINTER = "/idempotency_key"

@@ -4,7 +4,7 @@ import base64
 import hashlib
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import structlog
@@ -36,16 +36,19 @@ def park_message(parts: Parts, *, raw: str, why: str, stopping: threading.Event)
     return _until_kept(lambda: _park(parts, body, why), stopping=stopping)
 
 
-def _until_kept(keep: Any, *, stopping: threading.Event) -> bool:
+def _until_kept(keep: Callable[[], None], *, stopping: threading.Event) -> bool:
+    """Nothing but success ends it: a message whose actor ends is acknowledged, and so would be lost."""
     while True:
         try:
             keep()
         except DatabaseUnavailableError as error:
             log.warning("message.waits_for_database", error=str(error))
-            if stopping.wait(PAUSE_SECONDS):
-                return False
+        except Exception:  # a standby, a missing right, a full disk: whatever it is, the message is kept
+            log.exception("message.waits")
         else:
             return True
+        if stopping.wait(PAUSE_SECONDS):
+            return False
 
 
 def _take(parts: Parts, kwargs: Mapping[str, Any]) -> None:

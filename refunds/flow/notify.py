@@ -9,15 +9,17 @@ import structlog
 
 from refunds.domain.notice import NoticeKind
 from refunds.domain.outcome import Finding, Outcome
+from refunds.domain.status import Kind
 from refunds.flow.parts import Parts
 from refunds.notifier.content import build
 from refunds.notifier.facts import AttemptFact, NoticeFacts
 from refunds.ports import Delivery
-from refunds.store import accounts, notices, refunds
+from refunds.store import accounts, evidence, notices, refunds
 from refunds.store.accounts import Account
 from refunds.store.claim import Claim
 from refunds.store.database import DatabaseUnavailableError, Tx, clocks
 from refunds.store.notices import PendingNotice
+from refunds.store.refunds import Refund
 from refunds.store.settled import Recipient
 
 log = structlog.get_logger(__name__)
@@ -55,8 +57,14 @@ def recipients_for(
     return found
 
 
-def deliver_due(parts: Parts, *, limit: int = 50, lease: timedelta = LEASE) -> int:
-    """Deliver up to `limit` notices that are due; returns how many were tried.
+def deliver_due(
+    parts: Parts,
+    *,
+    limit: int = 50,
+    lease: timedelta = LEASE,
+    stopping: Callable[[], bool] = lambda: False,
+) -> int:
+    """Deliver up to `limit` notices that are due, fewer once `stopping`; returns how many were tried.
 
     A refusal of one address is its own; the others still get theirs. Sending never holds up money: nothing
     is locked meanwhile. A crash after delivery repeats a mail with the same Message-ID, never loses it.
@@ -67,8 +75,10 @@ def deliver_due(parts: Parts, *, limit: int = 50, lease: timedelta = LEASE) -> i
         claimed = notices.claim(tx, limit=limit, now=now, real=real, lease=lease)
     tried = 0
     for notice in claimed:
-        if time.monotonic() - began > (lease / 2).total_seconds():
-            break  # a slow server: the rest is taken up when its lease has ended
+        if stopping() or time.monotonic() - began > (lease / 2).total_seconds():
+            with parts.database.begin() as tx:  # a slow server, or the end: the rest goes back
+                notices.release(tx, claimed[tried:])
+            break
         tried += 1
         try:
             _deliver(parts, notice)
@@ -123,8 +133,8 @@ def _facts(parts: Parts, tx: Tx, notice: PendingNotice) -> NoticeFacts:
     looked = [row for row in refunds.look_ups_of(tx, refund.id) if row["at"] <= notice.decided_at]
     number, total = notices.position(tx, notice)
     kind = NoticeKind(notice.kind)
-    tries = _attempts(tx, notice)
-    certainty, looked_up_at = _certainty(kind, tries, looked)
+    tries = _attempts(tx, notice, looked)
+    certainty, looked_up_at = _certainty(kind, refund, tries)
     return NoticeFacts(
         notice_id=notice.id,
         kind=kind,
@@ -140,7 +150,7 @@ def _facts(parts: Parts, tx: Tx, notice: PendingNotice) -> NoticeFacts:
         transaction_id=refund.transaction_id,
         amount_minor=refund.amount_minor,
         currency=refund.currency,
-        captured_minor=refund.captured_minor,
+        captured_minor=refund.authorized_minor if refund.kind is Kind.VOID else refund.captured_minor,
         created_at=refund.created_at,
         decided_at=notice.decided_at,
         requested_by=refund.requested_by,
@@ -151,6 +161,7 @@ def _facts(parts: Parts, tx: Tx, notice: PendingNotice) -> NoticeFacts:
         next_attempt_at=refund.due_at,
         certainty=certainty,
         looked_up_at=looked_up_at,
+        evidence=_evidence(tx, notice),
         thread_message_id=notices.thread_of(
             tx,
             refund_id=refund.id,
@@ -164,40 +175,83 @@ def _facts(parts: Parts, tx: Tx, notice: PendingNotice) -> NoticeFacts:
     )
 
 
-def _attempts(tx: Tx, notice: PendingNotice) -> tuple[AttemptFact, ...]:
-    return tuple(
-        AttemptFact(
-            number=row["number"],
-            counted=row["counted_number"] is not None,
-            at=row["claimed_at"],
-            outcome=row["outcome"] or "",
-            code=row["code"] or "",
-            text=row["text"] or "",
-            request_id=row["request_id"],
+def _attempts(tx: Tx, notice: PendingNotice, looked: Sequence[Mapping[str, Any]]) -> tuple[AttemptFact, ...]:
+    rows = [
+        row for row in refunds.attempts_of(tx, notice.refund_id) if row["claimed_at"] <= notice.decided_at
+    ]
+    nexts = [*(row["claimed_at"] for row in rows[1:]), None]
+    facts: list[AttemptFact] = []
+    for row, until in zip(rows, nexts, strict=True):
+        if row["episode"] != notice.episode:
+            continue
+        finding, found_at = _finding(row, looked, until=until)
+        facts.append(
+            AttemptFact(
+                number=row["number"],
+                counted=row["counted_number"] is not None,
+                at=row["claimed_at"],
+                outcome=row["outcome"] or "",
+                code=row["code"] or "",
+                text=row["text"] or "",
+                request_id=row["request_id"],
+                finding=finding,
+                found_at=found_at,
+                sent=row["sending_at"] is not None,
+            )
         )
-        for row in refunds.attempts_of(tx, notice.refund_id)
-        if row["episode"] == notice.episode and row["claimed_at"] <= notice.decided_at
-    )
+    return tuple(facts)
+
+
+def _finding(
+    attempt: Mapping[str, Any], looked: Sequence[Mapping[str, Any]], *, until: datetime | None
+) -> tuple[Finding | None, datetime | None]:
+    """The last word of the look-ups between this attempt and the next, and when it was said."""
+    if attempt["outcome"] == Outcome.REFUNDED and attempt["sending_at"] is None:
+        return Finding.REFUNDED, attempt["finished_at"]  # by the look-up that the attempt began with
+    since = [row for row in looked if row["at"] >= attempt["claimed_at"]]
+    of_this_one = [row for row in since if until is None or row["at"] < until]
+    return (Finding(of_this_one[-1]["finding"]), of_this_one[-1]["at"]) if of_this_one else (None, None)
+
+
+def _evidence(tx: Tx, notice: PendingNotice) -> str | None:
+    """Answers that came too late to change anything; None where there were none."""
+    said = [
+        row["content"]
+        for row in evidence.evidence_of(tx, notice.refund_id)
+        if row["at"] <= notice.decided_at and row["source"] == "late_answer"
+    ]
+    told = [
+        f"{late['outcome']} to try {late['attempt']} ({late['reference'] or late['code'] or 'no reference'})"
+        for late in said
+    ]
+    return f"answers that changed nothing here: {', '.join(told)}" if told else None
 
 
 def _certainty(
-    kind: NoticeKind, tries: Sequence[AttemptFact], looked: Sequence[Mapping[str, Any]]
+    kind: NoticeKind, refund: Refund, tries: Sequence[AttemptFact]
 ) -> tuple[str | None, datetime | None]:
-    """What the gateway said when asked, and when; (None, None) where the tries speak for themselves."""
-    last = looked[-1] if looked else None
+    """What the gateway said of the last try when asked, and when; (None, None) where that says nothing."""
+    last = tries[-1] if tries else None
+    if last is None:
+        return None, None
     match kind:
         case NoticeKind.FAILED:
-            asked_last = bool(tries) and tries[-1].outcome == Outcome.UNKNOWN
-            if asked_last and last and last["finding"] in {Finding.ABSENT, Finding.DECLINED}:
-                return "It was asked again and again: no refund of ours exists.", last["at"]
-            return None, None
+            proof = {
+                Finding.ABSENT: f"no {refund.kind} of ours exists",
+                Finding.DECLINED: f"our {refund.kind} was refused",
+            }
+            return (proof[last.finding], last.found_at) if last.finding in proof else (None, None)
         case NoticeKind.OUTCOME_UNKNOWN:
-            if last:
-                return f"It gave no clear word ({last['code'] or last['finding']}).", last["at"]
-            return "This gateway cannot be asked.", None
-        case (
-            NoticeKind.REFUSED_EARLY | NoticeKind.NEEDS_REVIEW | NoticeKind.STILL_UNPAID | NoticeKind.RESOLVED
-        ):
+            return (f"no clear word ({last.finding})", last.found_at) if last.finding else (None, None)
+        case NoticeKind.RESOLVED:
+            done = "voided" if refund.kind is Kind.VOID else "paid"
+            reference = f": reference {refund.gateway_reference}" if refund.gateway_reference else ""
+            if last.finding is Finding.REFUNDED:
+                return f"it is {done}{reference}", last.found_at
+            if last.outcome == Outcome.REFUNDED:
+                return f"The gateway {done} it{reference}", None
+            return None, None
+        case NoticeKind.REFUSED_EARLY | NoticeKind.NEEDS_REVIEW | NoticeKind.STILL_UNPAID:
             return None, None
         case _:
             assert_never(kind)

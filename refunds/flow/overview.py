@@ -161,6 +161,6 @@ def parked(parts: Parts, *, limit: int) -> list[dict[str, Any]]:
     with parts.database.read() as tx:
         rows = requests.list_parked(tx, limit=limit)
     return [
-        {"at": row["at"].isoformat(), "why": row["why"], "source": row["source"], "raw": row["raw"]}
+        {"at": instant_text(row["at"]), "why": row["why"], "source": row["source"], "raw": row["raw"]}
         for row in rows
     ]

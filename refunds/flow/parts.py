@@ -1,6 +1,6 @@
 """What a process's flow is made of; put together by refunds.bootstrap alone."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -33,6 +33,7 @@ class MailPart:
 class Parts:
     """Everything a stage may use. `worker` names this process in leases and history.
 
+    `redis_answers` tells within half a second whether Redis does; None where none is configured.
     Twice the call limit < lease is asserted at start: a look-up and a call never outlive their claim.
     """
 
@@ -46,6 +47,7 @@ class Parts:
     lease: timedelta = timedelta(seconds=60)
     call_limit: timedelta = timedelta(seconds=20)
     poll: timedelta = timedelta(seconds=2)
+    redis_answers: Callable[[], bool] | None = None
     callback_hosts: frozenset[str] = field(default_factory=frozenset)
 
     def __post_init__(self) -> None:

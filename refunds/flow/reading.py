@@ -1,7 +1,7 @@
 """Reading: what the entrances show. Nothing here changes anything."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
@@ -65,7 +65,7 @@ class Readiness:
     """Whether this process can serve, and who else shows signs of life.
 
     `at` is the database's clock and None while it is away; `skew_seconds` is how far this host's clock is
-    ahead of it. Beats and ticks are told, and decide nothing.
+    ahead of it. Beats, ticks and `redis` (None: none is configured) are told, and decide nothing.
     """
 
     schema: SchemaStatus | None = None
@@ -73,6 +73,7 @@ class Readiness:
     skew_seconds: float = 0.0
     beats: tuple[Beat, ...] = ()
     last_tick_at: datetime | None = None
+    redis: bool | None = None
 
     @property
     def migrated(self) -> bool:
@@ -81,7 +82,12 @@ class Readiness:
 
 
 def ready(parts: Parts) -> Readiness:
-    """Ask the database. Never raises for its absence: that is an answer."""
+    """Ask database and Redis. Never raises for their absence: that is an answer."""
+    redis = parts.redis_answers() if parts.redis_answers is not None else None
+    return replace(_ready(parts), redis=redis)
+
+
+def _ready(parts: Parts) -> Readiness:
     try:
         status = schema.status(parts.database)
         with parts.database.read() as tx:

@@ -1,5 +1,7 @@
 """Resolve: unclear outcomes end in knowledge, by asking, never by waiting (design.md 6.4, 6.6)."""
 
+from dataclasses import replace
+
 from refunds.domain.outcome import Answer, Finding, LookUpAnswer, Outcome
 from refunds.domain.status import Status
 from refunds.flow.attempt import NO_LOOK_UP, Resolved, look_up, pay
@@ -15,7 +17,10 @@ async def resolve(parts: Parts, claim: Claim, *, key_lives: bool, until: float) 
     """
     abilities = parts.gateways[claim.gateway].gateway.abilities
     if abilities.look_up:
-        return Resolved(claim, await look_up(parts, claim))
+        found = await look_up(parts, claim)
+        if found.finding is Finding.ABSENT and found.code:  # "no such payment": are these its credentials?
+            found = replace(found, finding=Finding.UNCLEAR)
+        return Resolved(claim, found)
     if claim.status is Status.IN_DOUBT and key_lives:
         attempted = await pay(parts, claim, until=until)
         return Resolved(claim, _as_finding(attempted.answer))

@@ -17,7 +17,7 @@ from refunds.domain.status import Status
 from refunds.flow.attempt import NO_LOOK_UP, Attempted, Resolved
 from refunds.flow.notify import recipients_for
 from refunds.flow.parts import Parts
-from refunds.store import accounts, lanes
+from refunds.store import accounts, lanes, records
 from refunds.store.accounts import Account
 from refunds.store.database import DatabaseUnavailableError, Tx, clocks
 from refunds.store.settled import Settled
@@ -121,12 +121,15 @@ def _ask_a_person(parts: Parts, item: Learned) -> set[str]:
             now = clocks(tx)[1]
             told = _with_recipients(parts, tx, accounts.get_all(tx), [(item, verdict)])
             group = [replace(settled, answer=None, found=None) for settled in told]
-            return settle_group(tx, group, worker=parts.worker, now=now)
+            booked = settle_group(tx, group, worker=parts.worker, now=now)
+        with parts.database.begin() as tx:  # what was learned may say "paid"; by itself it does no harm
+            records.keep_evidence(tx, told, now=now)
     except DatabaseUnavailableError:
         raise
     except Exception:  # it stays as it is until its lease ends; the sweep then tries anew, and others go on
         log.exception("settle.refund_left", refund_id=item.claim.refund_id)
         return set()
+    return booked
 
 
 def _count_for_breaker(tx: Tx, learned: Sequence[Learned], *, real: datetime) -> None:

@@ -21,10 +21,9 @@ def sweep(parts: Parts) -> int:
         real, now = clocks(tx)
         unsent = leases.take_over_unsent(tx, real=real, now=now, worker=parts.worker)
     with parts.database.read() as tx:
-        lost = leases.expired_in_sending(tx, real=clocks(tx)[0])
-    known = [claim for claim in lost if claim.gateway in parts.gateways]
+        lost = leases.expired_in_sending(tx, real=clocks(tx)[0], gateways=list(parts.gateways))
     answer = Answer(Outcome.UNKNOWN, "lease_lost", "the worker died or froze after sending began")
-    settled = settle(parts, [Attempted(claim, answer) for claim in known]) if known else set()
+    settled = settle(parts, [Attempted(claim, answer) for claim in lost]) if lost else set()
     if unsent or settled:
         log.warning("sweep.took_over", unsent=len(unsent), in_doubt=len(settled))
     return len(unsent) + len(settled)

@@ -85,7 +85,7 @@ class SandboxGateway:
             case Lost():
                 return Answer(Outcome.UNKNOWN, reply.code, reply.text, duration_ms=reply.duration_ms)
             case Reply():
-                return _answer(call, reply, can_ask=self._abilities.look_up)
+                return _answer(call, reply)
 
     async def look_up(self, call: Call) -> LookUpAnswer:
         """GET our refunds of this payment."""
@@ -115,11 +115,8 @@ class SandboxGateway:
         await self._transport.close()
 
 
-def _answer(call: Call, reply: Reply, *, can_ask: bool) -> Answer:
-    """A 503 counts as not processed only where a look-up precedes the next try.
-
-    It may come from in front of the platform after the money moved; without a look-up nobody would see that.
-    """
+def _answer(call: Call, reply: Reply) -> Answer:
+    """A 503 is a refusal before processing only in the sandbox's own words; any other may come after it."""
     document = reply.document()
     common: dict[str, Any] = {
         "request_id": reply.headers.get("Request-Id"),
@@ -127,12 +124,15 @@ def _answer(call: Call, reply: Reply, *, can_ask: bool) -> Answer:
         "duration_ms": reply.duration_ms,
     }
     code, text = _error(document)
-    turned_away = _TURNED_AWAY | ({503: "unavailable"} if can_ask else {})
-    if reply.status in turned_away:
+    if reply.status in _TURNED_AWAY or (reply.status == 503 and code == "unavailable"):  # noqa: PLR2004 - HTTP
         wish = reply.headers.get("Retry-After", "")
         seconds = float(wish) if wish.isascii() and wish.isdigit() else None
         return Answer(
-            Outcome.UNAVAILABLE, turned_away[reply.status], text, retry_after_seconds=seconds, **common
+            Outcome.UNAVAILABLE,
+            _TURNED_AWAY.get(reply.status, code),
+            text,
+            retry_after_seconds=seconds,
+            **common,
         )
     if reply.status in {402, 404, 409} and code in _DECLINES:
         return Answer(Outcome.DECLINED, code, text, reason=_DECLINES[code], **common)
@@ -147,7 +147,7 @@ def _answer(call: Call, reply: Reply, *, can_ask: bool) -> Answer:
 
 
 def _finding(call: Call, document: dict[str, Any], duration_ms: int) -> LookUpAnswer:
-    """Our refunds of any generation count as paid; a failed one is an answer to this key alone."""
+    """Our refunds of any generation count as paid; a failed one answers its own key or acceptance alone."""
     payment, entries = document.get("payment"), document.get("refunds")
     if not isinstance(payment, dict) or not isinstance(entries, list):
         return LookUpAnswer(Finding.UNCLEAR, "answer_mismatch", duration_ms=duration_ms)
@@ -163,13 +163,16 @@ def _finding(call: Call, document: dict[str, Any], duration_ms: int) -> LookUpAn
     ours = [
         entry for entry in entries if isinstance(entry, dict) and entry.get("reference") == call.reference
     ]
+    if sum(entry.get("status") in {"succeeded", "pending"} for entry in ours) > 1:
+        return LookUpAnswer(Finding.UNCLEAR, "several_refunds", "more than one refund of ours", **common)
     for state, finding in (("succeeded", Finding.REFUNDED), ("pending", Finding.ACCEPTED)):
         for entry in (entry for entry in ours if entry.get("status") == state):
             if not _is_ours(call, entry):
                 return LookUpAnswer(Finding.UNCLEAR, "answer_mismatch", **common)
             return LookUpAnswer(finding, reference=entry["id"][:200], **common)
     for entry in ours:
-        if entry.get("status") == "failed" and entry.get("key") == call.key:
+        answers = entry.get("key") == call.key or entry.get("id") == call.accepted_reference
+        if entry.get("status") == "failed" and answers:
             code = str(entry.get("code") or "failed")[:100]
             return LookUpAnswer(Finding.DECLINED, code, reason=_DECLINES.get(code, Reason.PASSING), **common)
     return LookUpAnswer(Finding.ABSENT, **common)

@@ -11,6 +11,7 @@ from email.utils import format_datetime
 from typing import Final
 
 from refunds.domain.money import Money, decimal_text
+from refunds.domain.notice import NoticeKind
 from refunds.domain.status import Kind
 from refunds.notifier.addresses import header_safe, host_name
 from refunds.notifier.clean import clean_facts, clipped
@@ -100,11 +101,15 @@ def _subject(facts: NoticeFacts) -> str:
     money = Money(facts.amount_minor, facts.currency)
     head = f"[moneyback] {noun} {WORDINGS[facts.kind].state}: {money}, order {clipped(facts.order_id, 32)}"
     tail = f" ({clipped(facts.gateway, 16)})"
-    cause = cause_of(facts.failure_code)
-    reason = cause.short if cause else facts.failure_code or facts.failure_text
+    reason = "" if facts.kind is NoticeKind.RESOLVED else _reason(facts)
     room = SUBJECT_LIMIT - len(head) - len(tail) - len(": ")
     middle = f": {clipped(reason, room)}" if reason and room >= len("declined") else ""
     return clipped(head + middle + tail, SUBJECT_LIMIT)
+
+
+def _reason(facts: NoticeFacts) -> str:
+    cause = cause_of(facts.failure_code)
+    return cause.short if cause else facts.failure_code or facts.failure_text
 
 
 def _header(name: str, text: str) -> str:

@@ -10,17 +10,20 @@ from refunds.domain.status import Kind
 
 @dataclass(frozen=True, slots=True)
 class AttemptFact:
-    """One recorded attempt. `at` is aware UTC; `finding` is what a look-up later found out about it."""
+    """One recorded attempt. Times are aware UTC; `finding` is what a look-up found out about it, at `found_at`."""
 
     number: int
     counted: bool
     at: datetime
     outcome: str
-    """The value of its Outcome; empty: begun and never heard of."""
+    """The value of its Outcome; empty: never heard of, or not even sent."""
     code: str = ""
     text: str = ""
     request_id: str | None = None
     finding: Finding | None = None
+    found_at: datetime | None = None
+    sent: bool = True
+    """False only where it is certain that no request left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,8 @@ class NoticeFacts:
     certainty: str | None = None
     """What the gateway said when it was asked at `looked_up_at`, or why it is certain.
 
-    With FAILED and `looked_up_at` it must be proof that nothing was paid: the mail then calls it safe to pay.
+    With FAILED and `looked_up_at` it must be proof that nothing was paid: the mail then calls it safe to pay,
+    unless there is `evidence`.
     """
     looked_up_at: datetime | None = None
     evidence: str | None = None

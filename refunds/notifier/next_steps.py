@@ -37,12 +37,24 @@ _CANCEL_FIRST = Step(
     'moneyback refund cancel {refund_id} --reason "to be paid another way"',
 )
 _CANCEL_BANK = Step(
-    "If the bank has already paid the customer back (dispute, RDR), pay nothing, and cancel here:",
+    "If the bank has already paid the customer back (dispute, RDR), pay nothing: cancel here, and refund it"
+    " nowhere again (its amount becomes refundable here again):",
     'moneyback refund cancel {refund_id} --reason "refunded by the bank"',
 )
 _RETRY = Step(
     "Or INSTEAD, if the cause is gone, let moneyback try once more:",
     'moneyback refund retry {refund_id} --reason "cause removed"',
+)
+_LEAVE = Step(
+    "Leave the refund here as it is: its amount stays reserved, so that nobody pays it twice. Recording here"
+    " what you decided comes with a later version."
+)
+_LEAVE_VOID = Step(
+    "Leave the void here as it is: it keeps the payment, so that nothing else is begun on it. Recording here"
+    " what you decided comes with a later version."
+)
+_UNCERTAIN_VOID = Step(
+    "Do NOT pay the customer anything before that is certain: what was voided was never charged."
 )
 _NOT_THROUGH = Step(
     "Find out why no try gets through: {gateway}'s status page, our credentials, a pause we set."
@@ -64,12 +76,13 @@ _REFUND_STEPS: Final[Mapping[NoticeKind, tuple[Step, ...]]] = {
             "On {gateway}'s own pages open payment {payment}:"
             " does it show a refund of {amount} (our reference {refund_id})?"
         ),
-        Step("If it does, the customer is being paid: pay nothing more. The whole record:", _SHOW.command),
+        Step("If it does, the customer is being paid: pay nothing more."),
         Step(
-            "If it surely does not, cancel here FIRST, then pay another way:",
-            'moneyback refund cancel {refund_id} --reason "not found at the gateway"',
+            "Do NOT pay before it is certain. If you cannot tell, wait, and ask {gateway}'s support: waiting"
+            " pays nobody twice."
         ),
-        Step("If you cannot tell, wait, and ask {gateway}'s support. Waiting pays nobody twice."),
+        _LEAVE,
+        _SHOW,
     ),
     NoticeKind.REFUSED_EARLY: (
         Step("You may leave it: moneyback tries again by itself and tells you when it gives up."),
@@ -83,11 +96,9 @@ _REFUND_STEPS: Final[Mapping[NoticeKind, tuple[Step, ...]]] = {
             "On {gateway}'s own pages open payment {payment}: is there a dispute, or a refund that"
             " somebody made there?"
         ),
-        Step(
-            "If the customer has the money, or a dispute is open, pay nothing. Once settled, cancel here:",
-            'moneyback refund cancel {refund_id} --reason "refunded elsewhere"',
-        ),
-        Step("If the customer surely has nothing, cancel here FIRST, then pay another way."),
+        Step("If the customer has the money, or a dispute is open, pay nothing."),
+        Step("Do NOT pay before it is certain that the customer has nothing and will get nothing."),
+        _LEAVE,
         _SHOW,
     ),
     NoticeKind.RESOLVED: (
@@ -105,12 +116,13 @@ _VOID_STEPS: Final[Mapping[NoticeKind, tuple[Step, ...]]] = {
         _RETRY,
     ),
     NoticeKind.OUTCOME_UNKNOWN: (
-        Step("On {gateway}'s own pages open payment {payment}: is it still authorised?"),
-        Step("If it is not, the void was carried out. The whole record:", _SHOW.command),
+        Step("On {gateway}'s own pages open payment {payment}: is it voided, still authorised, or captured?"),
         Step(
-            "If it still is, cancel here FIRST, then release it there:",
-            'moneyback refund cancel {refund_id} --reason "not voided at the gateway"',
+            "If it is voided, nothing is left to do there. If it surely still is authorised, void it there."
         ),
+        _UNCERTAIN_VOID,
+        _LEAVE_VOID,
+        _SHOW,
     ),
     NoticeKind.REFUSED_EARLY: (
         Step("You may leave it: moneyback tries again by itself and tells you when it gives up."),
@@ -123,10 +135,9 @@ _VOID_STEPS: Final[Mapping[NoticeKind, tuple[Step, ...]]] = {
     NoticeKind.STILL_UNPAID: (_NOT_THROUGH, _LIST, _SHOW),
     NoticeKind.NEEDS_REVIEW: (
         Step("On {gateway}'s own pages open payment {payment}: what became of it?"),
-        Step(
-            "If nothing is held on the customer's card any more, cancel here:",
-            'moneyback refund cancel {refund_id} --reason "already released"',
-        ),
+        Step("If nothing is held on the customer's card any more, nothing is left to do there."),
+        _UNCERTAIN_VOID,
+        _LEAVE_VOID,
         _SHOW,
     ),
     NoticeKind.RESOLVED: (Step("Nothing is left to do."), _SHOW),

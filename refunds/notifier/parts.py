@@ -2,7 +2,7 @@
 
 import textwrap
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, assert_never
 
 from jinja2 import PackageLoader, StrictUndefined, select_autoescape
 from jinja2.sandbox import SandboxedEnvironment
@@ -49,6 +49,8 @@ def _rows(line: Line) -> list[str]:
             return _command(line.text)
         case Style.LINK:
             return [line.text]
+        case _:
+            assert_never(line.style)
 
 
 def _command(command: str) -> list[str]:

@@ -128,7 +128,7 @@ def _why(facts: NoticeFacts) -> tuple[Line, ...]:
         return ()
     told = ": ".join(part for part in (facts.gateway, facts.failure_code, facts.failure_text) if part)
     if facts.kind is NoticeKind.RESOLVED:
-        return (Line(f"The alarm was about this: {told}"),)
+        return (Line(f"What went wrong before that: {told}"),)
     if not facts.failure_code:
         return (Line(told),)
     cause = cause_of(facts.failure_code)
@@ -150,7 +150,8 @@ def _attempt(attempt: AttemptFact, facts: NoticeFacts) -> Line:
     text = "" if attempt.text == facts.failure_text else attempt.text
     parts = [
         second(attempt.at),
-        (attempt.outcome or "no answer") + ("" if attempt.counted else " (not counted)"),
+        (attempt.outcome or ("no answer" if attempt.sent else "not sent"))
+        + ("" if attempt.counted else " (not counted)"),
         attempt.code,
         text,
         attempt.request_id,
@@ -176,8 +177,13 @@ def _sure(facts: NoticeFacts) -> tuple[Line, ...]:
             certainty = asked or "The record says why."
         case _:
             assert_never(facts.kind)
-    observed = (Line(f"Also observed: {facts.evidence}"),) if facts.evidence else ()
-    return Line(certainty), *observed
+    if not facts.evidence:
+        return (Line(certainty),)
+    observed = Line(f"Also observed: {_sentence(facts.evidence)}")
+    if facts.kind is not NoticeKind.FAILED:
+        return Line(certainty), observed
+    look = f"Look at {facts.gateway}'s own pages before anything else."
+    return Line(certainty), observed, Line(look, Style.STRONG)
 
 
 def _asked(facts: NoticeFacts) -> str:
@@ -186,7 +192,8 @@ def _asked(facts: NoticeFacts) -> str:
     at = moment(facts.looked_up_at, facts.zone)
     if not facts.certainty:
         return f"{facts.gateway} was asked at {at}; what it said is in the record."
-    safe = facts.kind is NoticeKind.FAILED and facts.refund_kind is Kind.REFUND
+    unpaid = facts.kind is NoticeKind.FAILED and facts.refund_kind is Kind.REFUND
+    safe = unpaid and not facts.evidence
     return f"Asked {facts.gateway} at {at}: {_sentence(facts.certainty)}" + (
         " It is safe to pay another way." if safe else ""
     )
@@ -205,7 +212,7 @@ def _answers(facts: NoticeFacts) -> str:
 
 def _surely_without_effect(attempt: AttemptFact) -> bool:
     refused = attempt.outcome in {Outcome.DECLINED, Outcome.UNAVAILABLE}
-    return refused or attempt.finding in {Finding.ABSENT, Finding.DECLINED}
+    return refused or not attempt.sent or attempt.finding in {Finding.ABSENT, Finding.DECLINED}
 
 
 def _do_next(facts: NoticeFacts) -> tuple[Line, ...]:

@@ -173,7 +173,7 @@ class Teller:
                 assert_never(step)
 
     def _fail(self, step: Fault, visit: _Visit) -> Answer:
-        answer = error(step.status, "unavailable" if step.status == 503 else "internal", "something broke")  # noqa: PLR2004
+        answer = error(step.status, "internal", "something broke")
         if step.do == "error_before":
             return answer
         return self._keep(visit, replace(answer, moved=self._pay(visit).moved))

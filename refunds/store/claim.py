@@ -41,6 +41,7 @@ class Claim:
     absent_at: datetime | None
     deferrals: int
     look_ups: int
+    gateway_reference: str | None
 
     @property
     def key(self) -> str:
@@ -73,7 +74,7 @@ class Claim:
 CLAIMED = """r.id, r.payment_id, r.account, r.gateway, r.kind, r.status, r.prior, r.extra, r.fence,
     r.attempts, r.episode, r.generation, r.attempts_counted, r.amount_minor, r.currency, r.reason,
     r.claimed_at, r.sending_at, r.last_counted_at, r.key_sent_at, r.waiting_since, r.absent_at,
-    r.deferrals, r.look_ups"""
+    r.deferrals, r.look_ups, r.gateway_reference"""
 """Columns of `refunds r` that make a Claim; with them come `order_id` and `transaction_id`."""
 
 TIMES = (
@@ -122,4 +123,5 @@ def claim_of(row: Any) -> Claim:
         absent_at=row["absent_at"],
         deferrals=row["deferrals"],
         look_ups=row["look_ups"],
+        gateway_reference=row["gateway_reference"],
     )

@@ -24,6 +24,9 @@ from sqlalchemy.pool import QueuePool
 SOUND_WAL = ((3, 44, 6, 3, 45, 0), (3, 50, 7, 3, 51, 0), (3, 51, 3, 9, 0, 0))
 """Spans of SQLite versions (from, below) in which the WAL-reset race is mended."""
 
+_AWAY = {"08", "25", "53", "57", "58"}
+"""Classes of SQLSTATE in which the server cannot serve now: gone, read-only, full, shutting down, broken."""
+
 Tx = Connection
 """An open transaction."""
 
@@ -165,7 +168,8 @@ def _translated() -> Iterator[None]:
     except OperationalError as error:
         raise DatabaseUnavailableError(str(error.orig)) from error
     except DBAPIError as error:
-        if error.connection_invalidated:
+        state = getattr(error.orig, "sqlstate", None) or ""
+        if error.connection_invalidated or state[:2] in _AWAY:
             raise DatabaseUnavailableError(str(error.orig)) from error
         raise
 

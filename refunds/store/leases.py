@@ -1,5 +1,6 @@
 """Leases that end: claims given back unsent, and those whose sending began and was never heard of."""
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
@@ -30,10 +31,16 @@ def take_over_unsent(tx: Tx, *, real: datetime, now: datetime, worker: str) -> l
     return _give_back(tx, condition, {}, worker=worker, now=now, why=why, real=real)
 
 
-def expired_in_sending(tx: Tx, *, real: datetime, limit: int = 500) -> list[Claim]:
-    """Claims whose lease ran out after sending began: their outcome is unknown."""
-    where = "r.lease_until < :real AND r.status = 'attempting' AND r.sending_at IS NOT NULL"
-    return read_claims(tx, {"limit": limit}, where=f"{where} ORDER BY r.payment_id LIMIT :limit", real=real)
+def expired_in_sending(tx: Tx, *, real: datetime, gateways: Sequence[str], limit: int = 500) -> list[Claim]:
+    """Claims of these gateways whose lease ran out after sending began: their outcome is unknown."""
+    where = """r.lease_until < :real AND r.status = 'attempting' AND r.sending_at IS NOT NULL
+        AND r.gateway IN :gateways ORDER BY r.payment_id LIMIT :limit"""
+    names = json.dumps(list(gateways))
+    known = "SELECT value FROM json_each(:gateways)"
+    if tx.dialect.name == "postgresql":
+        known = "SELECT jsonb_array_elements_text(CAST(:gateways AS jsonb))"
+    where = where.replace(":gateways", f"({known})")
+    return read_claims(tx, {"limit": limit, "gateways": names}, where=where, real=real)
 
 
 def _give_back(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, func, select, text
+from sqlalchemy import bindparam, select, text
 
 from refunds.store import tables
 from refunds.store.database import Tx
@@ -81,6 +81,14 @@ def record(
     return done.rowcount == 1
 
 
+def release(tx: Tx, untried: Sequence[PendingNotice]) -> None:
+    """Give back what was leased and not tried; it is due as before."""
+    tx.execute(
+        text("UPDATE notices SET lease_until = NULL WHERE id = :id AND fence = :fence"),
+        [{"id": notice.id, "fence": notice.fence} for notice in untried],
+    )
+
+
 def thread_of(tx: Tx, *, refund_id: str, address: str, before: str) -> str | None:
     """Message-ID of the first mail about a refund to an address, if there was one before."""
     notices = tables.notices
@@ -107,15 +115,6 @@ def position(tx: Tx, notice: PendingNotice) -> tuple[int, int]:
         .all()
     )
     return ids.index(notice.id) + 1, len(ids)
-
-
-def counts(tx: Tx) -> dict[str, int]:
-    """How many notices are pending, delivered, given up."""
-    notices = tables.notices
-    return {
-        row[0]: row[1]
-        for row in tx.execute(select(notices.c.status, func.count()).group_by(notices.c.status))
-    }
 
 
 def of_refund(tx: Tx, refund_id: str) -> list[dict[str, Any]]:

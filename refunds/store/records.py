@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import insert
 from ulid import ULID
 
-from refunds.domain.outcome import Outcome
+from refunds.domain.outcome import Finding, Outcome
 from refunds.store import tables
 from refunds.store.database import Tx
 from refunds.store.settled import Settled
@@ -55,20 +55,24 @@ def insert_notices(tx: Tx, booked: Sequence[Settled], *, now: datetime) -> None:
 
 def keep_evidence(tx: Tx, late: Sequence[Settled], *, now: datetime) -> None:
     """A late answer changes nothing, but what it says is kept for the look-up and for people."""
-    rows = [
-        {
-            "refund_id": item.claim.refund_id,
-            "at": now,
-            "source": "late_answer",
-            "content": {
+    rows = []
+    for item in late:
+        learned = item.answer or item.found
+        said = item.answer.outcome if item.answer else item.found.finding if item.found else None
+        if learned is not None and said in _TELLING:
+            content = {
                 "attempt": item.claim.number,
-                "outcome": item.answer.outcome,
-                "code": item.answer.code,
-                "reference": item.answer.reference,
-            },
-        }
-        for item in late
-        if item.answer and item.answer.outcome is not Outcome.UNAVAILABLE
-    ]
+                "outcome": said,
+                "code": learned.code,
+                "reference": learned.reference,
+            }
+            row = {"refund_id": item.claim.refund_id, "at": now, "source": "late_answer", "content": content}
+            rows.append(row)
     if rows:
         tx.execute(insert(tables.evidence), rows)
+
+
+_TELLING = {
+    *(Outcome.REFUNDED, Outcome.ACCEPTED, Outcome.DECLINED),
+    *(Finding.REFUNDED, Finding.ACCEPTED, Finding.DECLINED),
+}

@@ -27,6 +27,7 @@ class Refund:
     order_id: str
     transaction_id: str
     captured_minor: int
+    authorized_minor: int
     amount_minor: int
     currency: str
     attempts: int
@@ -83,6 +84,7 @@ def _select() -> Select[Any]:
         payments.c.order_id,
         payments.c.transaction_id,
         payments.c.captured_minor,
+        payments.c.authorized_minor,
     ).join_from(refunds, payments, refunds.c.payment_id == payments.c.id)
 
 

@@ -70,10 +70,10 @@ def test_only_a_declined_attempt_that_is_no_extra_counts_and_only_a_declined_one
 def test_refunded_books_the_amount_and_frees_the_slot() -> None:
     for standing, answer, _, verdict in _verdicts(Outcome.REFUNDED):
         status = Status.VOIDED if standing.kind is Kind.VOID else Status.REFUNDED
-        assert verdict == Verdict(status, "the gateway paid", reservation=Reservation.BOOK), (
-            standing,
-            answer,
-        )
+        alarmed = standing.prior is Status.FAILED
+        told = (NoticeKind.RESOLVED,) if alarmed else ()
+        expected = Verdict(status, "the gateway paid", reservation=Reservation.BOOK, notices=told)
+        assert verdict == expected, (standing, answer)
 
 
 def test_a_payment_found_before_sending_says_so() -> None:

@@ -116,7 +116,8 @@ def test_the_settling_time_is_over_at_its_very_end() -> None:
 def test_a_key_is_over_at_the_very_end_of_its_life() -> None:
     moved, reviewed = [], []
     for tick in _AROUND:
-        standing = waiting(FIRST, Status.IN_DOUBT, since=NOW, key_sent_at=NOW - KEY_LIFE - tick)
+        sent_at = NOW - KEY_LIFE - tick
+        standing = waiting(FIRST, Status.IN_DOUBT, since=NOW, key_sent_at=sent_at, sending_at=sent_at)
         absent = replace(standing, absent_at=NOW - SETTLING)
         moved.append(looked_up(absent, Finding.ABSENT).new_key)
         asked = looked_up(standing, Finding.UNCLEAR, grade=Grade.KEY)

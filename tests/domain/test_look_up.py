@@ -66,8 +66,10 @@ def test_every_verdict_on_a_look_up_is_a_legal_move_that_hangs_together() -> Non
 @pytest.mark.parametrize("place", PLACES)
 def test_found_refunded_is_booked_from_every_place(place: Standing, status: Status) -> None:
     verdict = looked_up(waiting(place, status, since=SENT), Finding.REFUNDED)
+    told = (NoticeKind.RESOLVED,) if place.prior is Status.FAILED else ()
 
-    assert verdict == Verdict(Status.REFUNDED, "found by a look-up", reservation=Reservation.BOOK)
+    expected = Verdict(Status.REFUNDED, "found by a look-up", reservation=Reservation.BOOK, notices=told)
+    assert verdict == expected
 
 
 def test_a_void_that_is_found_is_voided() -> None:
@@ -124,7 +126,7 @@ def test_in_doubt_proven_absent_returns_to_the_daily_run() -> None:
 def test_the_key_moves_on_proven_absence_only_when_its_life_is_over() -> None:
     moved = {}
     for name, left in {"alive": TICK, "over": timedelta(0), "long over": -DAY}.items():
-        standing = replace(_ABSENT_ONCE, key_sent_at=NOW - KEY_LIFE + left)
+        standing = replace(_ABSENT_ONCE, key_sent_at=NOW - 9 * DAY, sending_at=NOW - KEY_LIFE + left)
         moved[name] = looked_up(standing, Finding.ABSENT).new_key
 
     assert moved == {"alive": False, "over": True, "long over": True}
@@ -168,7 +170,7 @@ def test_an_extra_try_cleared_up_late_returns_to_where_it_came_from_uncounted(fi
         doubted = waiting(place, Status.IN_DOUBT, since=SENT, absent_at=_ABSENT_BEFORE)
         verdict = looked_up(doubted, finding)
         assert not verdict.counted
-        assert verdict.notices == ()
+        assert verdict.notices == ((NoticeKind.FAILED,) if place is EXTRA_AFTER_FAILED else ())
         ends[place.prior] = verdict.status
 
     assert ends == {Status.QUEUED: Status.QUEUED, Status.FAILED: Status.FAILED}

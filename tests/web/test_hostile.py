@@ -15,7 +15,7 @@ from tests.conftest import SHARED
 from tests.web.service import Service
 
 SAMPLE = SHARED / "data" / "bad_inputs_sample.jsonl"
-TABLES = ("refunds", "intake_log", "history")
+TABLES = ("payments", "refunds", "intake_log", "history")
 
 
 def cases(path: Path) -> list[Any]:
@@ -53,6 +53,10 @@ def assert_harmless(service: Service, admin: httpx.Client, case: dict[str, Any])
     if refused:
         assert answer.headers["Content-Type"] == "application/problem+json"
         assert [service.count(table) for table in TABLES] == before
+        if answer.status_code == 422:
+            errors = answer.json()["errors"]
+            assert errors
+            assert all(error["pointer"].startswith("/") and error["detail"] for error in errors)
     else:
         # As it was sent, and as text: a JSON answer that no browser takes for a page.
         assert answer.json()["reason"] == json.loads(case["body_text"])["reason"]

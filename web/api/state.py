@@ -71,5 +71,11 @@ def _readiness(found: Readiness) -> dict[str, object]:
         },
         "processes": processes,
         "last_tick_age_seconds": last_tick_age,
-        "redis": "not asked: it carries wake-ups only, and may be away",
+        "redis": _redis(found),
     }
+
+
+def _redis(found: Readiness) -> str:
+    if found.redis is None:
+        return "not configured"
+    return "reachable" if found.redis else "unreachable"
