@@ -19,6 +19,11 @@ DOUBT_STEPS = (timedelta(minutes=1), timedelta(minutes=5), timedelta(hours=1), t
 DOUBT_LIMIT = timedelta(days=7)
 """After this long in doubt a person is asked."""
 
+TELL_AFTER = timedelta(days=3)
+"""Local dates without a counted attempt after which people are told that a refund is still unpaid."""
+
+TELL_AGAIN = timedelta(days=7)
+
 SUBMITTED_STEPS = (timedelta(seconds=30), timedelta(minutes=10), timedelta(hours=1), timedelta(hours=6))
 """Waits between look-ups of an accepted refund; the last one repeats."""
 
@@ -66,6 +71,13 @@ def next_run(last_counted_at: datetime, policy: Policy, now: datetime) -> dateti
     # Clocks that go back over midnight begin a date twice; L is over only with the second beginning.
     over = run_instant(following, time.min, policy.zone, fold=1)
     return max(run_instant(following, policy.run_at, policy.zone), over, now)
+
+
+def is_long_unpaid(since: datetime, *, told_at: datetime | None, policy: Policy, now: datetime) -> bool:
+    """Three local dates without a counted attempt: people are told once, and weekly from then on."""
+    if told_at is not None and now - told_at < TELL_AGAIN:
+        return False
+    return local_date(now, policy.zone) - local_date(since, policy.zone) >= TELL_AFTER
 
 
 def deferral(times_before: int, *, jitter: float, wish_seconds: float | None = None) -> timedelta:

@@ -85,9 +85,7 @@ def settle_down(
         pause.wait(LOOK_SECONDS)
 
 
-def problems_at_the_end(
-    parts: Parts, *, paid_minor: Mapping[str, int], doubled: Iterable[str]
-) -> list[str]:
+def problems_at_the_end(parts: Parts, *, paid_minor: Mapping[str, int], doubled: Iterable[str]) -> list[str]:
     """What must not be once nothing waits any more, a line each.
 
     Judged by our own sums and by the gateway's ledger: what it paid for refunds, in minor units by currency,

@@ -21,6 +21,7 @@ from refunds.store.database import DatabaseUnavailableError, Tx, clocks
 from refunds.store.notices import PendingNotice
 from refunds.store.refunds import Refund
 from refunds.store.settled import Recipient
+from refunds.store.unpaid import LongWaiting
 
 log = structlog.get_logger(__name__)
 
@@ -35,7 +36,7 @@ def recipients_for(
     parts: Parts,
     tx: Tx,
     known: Mapping[str, Account],
-    told: Sequence[Claim],
+    told: Sequence[Claim] | Sequence[LongWaiting],
 ) -> dict[str, tuple[Recipient, ...]]:
     """Every address that is told about each of these refunds, each once, and why; never nobody."""
     if not told:
@@ -221,7 +222,7 @@ def _evidence(tx: Tx, notice: PendingNotice) -> str | None:
         if row["at"] <= notice.decided_at and row["source"] == "late_answer"
     ]
     told = [
-        f"{late['outcome']} to try {late['attempt']} ({late['reference'] or late['code'] or 'no reference'})"
+        f"try {late['attempt']} {late['outcome']} ({late['reference'] or late['code'] or 'no reference'})"
         for late in said
     ]
     return f"answers that changed nothing here: {', '.join(told)}" if told else None

@@ -10,7 +10,7 @@ from refunds.domain.status import Kind
 
 @dataclass(frozen=True, slots=True)
 class AttemptFact:
-    """One recorded attempt. Times are aware UTC; `finding` is what a look-up found out about it, at `found_at`."""
+    """One recorded attempt, times aware UTC. `finding` is what a look-up said of it, at `found_at`."""
 
     number: int
     counted: bool

@@ -78,8 +78,8 @@ _REFUND_STEPS: Final[Mapping[NoticeKind, tuple[Step, ...]]] = {
         ),
         Step("If it does, the customer is being paid: pay nothing more."),
         Step(
-            "Do NOT pay before it is certain. If you cannot tell, wait, and ask {gateway}'s support: waiting"
-            " pays nobody twice."
+            "Do NOT pay another way before it is certain that it will not be paid there. If you cannot tell,"
+            " wait, and ask {gateway}'s support: waiting pays nobody twice."
         ),
         _LEAVE,
         _SHOW,
@@ -118,7 +118,7 @@ _VOID_STEPS: Final[Mapping[NoticeKind, tuple[Step, ...]]] = {
     NoticeKind.OUTCOME_UNKNOWN: (
         Step("On {gateway}'s own pages open payment {payment}: is it voided, still authorised, or captured?"),
         Step(
-            "If it is voided, nothing is left to do there. If it surely still is authorised, void it there."
+            "If it is voided, nothing is left to do there. If it surely is still authorised, void it there."
         ),
         _UNCERTAIN_VOID,
         _LEAVE_VOID,

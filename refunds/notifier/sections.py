@@ -148,10 +148,10 @@ def _tried(facts: NoticeFacts) -> tuple[Line, ...]:
 
 def _attempt(attempt: AttemptFact, facts: NoticeFacts) -> Line:
     text = "" if attempt.text == facts.failure_text else attempt.text
+    outcome = attempt.outcome or ("no answer" if attempt.sent else "not sent")
     parts = [
         second(attempt.at),
-        (attempt.outcome or ("no answer" if attempt.sent else "not sent"))
-        + ("" if attempt.counted else " (not counted)"),
+        outcome if attempt.counted else f"{outcome} (not counted)",
         attempt.code,
         text,
         attempt.request_id,
@@ -212,7 +212,8 @@ def _answers(facts: NoticeFacts) -> str:
 
 def _surely_without_effect(attempt: AttemptFact) -> bool:
     refused = attempt.outcome in {Outcome.DECLINED, Outcome.UNAVAILABLE}
-    return refused or not attempt.sent or attempt.finding in {Finding.ABSENT, Finding.DECLINED}
+    never_left = not attempt.sent and not attempt.outcome
+    return refused or never_left or attempt.finding in {Finding.ABSENT, Finding.DECLINED}
 
 
 def _do_next(facts: NoticeFacts) -> tuple[Line, ...]:

@@ -91,6 +91,7 @@ def _update_refunds(tx: Tx, group: Sequence[Settled], *, now: datetime) -> set[s
                 extra = CASE WHEN v.keep_extra = 1 THEN extra ELSE false END,
                 deferrals = v.deferrals, look_ups = v.look_ups, absent_at = v.absent_at,
                 waiting_since = v.waiting_since,
+                told_at = CASE WHEN v.counted = 1 THEN NULL ELSE told_at END,
                 gateway_reference = COALESCE(v.reference, gateway_reference),
                 failure_code = CASE WHEN v.failed = 1 THEN v.code ELSE failure_code END,
                 failure_text = CASE WHEN v.failed = 1 THEN v.text ELSE failure_text END,

@@ -144,6 +144,7 @@ refunds = Table(
     Column("look_ups", Integer, nullable=False, server_default=text("0")),
     Column("waiting_since", Instant),
     Column("absent_at", Instant),
+    Column("told_at", Instant),  # when people were last told that it is still unpaid
     # What is known.
     Column("gateway_reference", String(200)),
     Column("failure_code", String(100)),

@@ -173,6 +173,7 @@ def _create_tables() -> None:
         sa.Column("look_ups", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("waiting_since", Instant(), nullable=True),
         sa.Column("absent_at", Instant(), nullable=True),
+        sa.Column("told_at", Instant(), nullable=True),
         sa.Column("gateway_reference", sa.String(length=200), nullable=True),
         sa.Column("failure_code", sa.String(length=100), nullable=True),
         sa.Column("failure_text", sa.String(length=500), nullable=True),
