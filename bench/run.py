@@ -23,6 +23,7 @@ from bench.seed import add_finished
 from bench.servers import DatabaseHandle, DatabaseKind, GatewayKind, GatewayProcess, Servers, servers
 from bench.upkeep import LOST, sweep_times
 from bench.worker_process import Subject
+from config.logging import configure
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -82,6 +83,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="bench.run", description=__doc__.partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="a smoke run of about a minute")
     plan = QUICK if parser.parse_args().quick else FULL
+    configure(log_format="text", level="error")
     began = time.monotonic()
     document: dict[str, Any] = {
         "at": datetime.now(UTC).isoformat(),

@@ -28,8 +28,8 @@ LOOK_SECONDS = 0.05
 def run(settings: Settings) -> int:
     """Serve until SIGTERM or SIGINT; 0 if everything in flight was settled, else 1.
 
-    Web, worker and scheduler stop at once, and share the `Settings.shutdown_seconds` that begin at the signal.
-    A mail that is cut off then is no failure: its lease hands it on. A second signal ends it at once, as one.
+    Web, worker and scheduler stop at once and share `Settings.shutdown_seconds`, begun at the signal. A mail
+    that is cut off then is no failure: its lease hands it on. A second signal ends it at once, as a failure.
     """
     ending = catch_signals()
     with ExitStack() as stack:

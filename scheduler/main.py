@@ -16,7 +16,7 @@ log = structlog.get_logger(__name__)
 
 
 class RunningScheduler:
-    """The ticks and their sign of life; used by `moneyback scheduler` and, beside others, by `up` and `demo`."""
+    """The ticks and their sign of life, for `moneyback scheduler` and, beside others, `up` and the demo."""
 
     def __init__(self, parts: Parts, *, stopping: threading.Event) -> None:
         self._heartbeat = Heartbeat(parts, role="scheduler")

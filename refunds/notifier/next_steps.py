@@ -135,7 +135,10 @@ _VOID_STEPS: Final[Mapping[NoticeKind, tuple[Step, ...]]] = {
     NoticeKind.STILL_UNPAID: (_NOT_THROUGH, _LIST, _SHOW),
     NoticeKind.NEEDS_REVIEW: (
         Step("On {gateway}'s own pages open payment {payment}: what became of it?"),
-        Step("If nothing is held on the customer's card any more, nothing is left to do there."),
+        Step(
+            "If nothing is held on the customer's card any more, nothing is left to do there. If it surely"
+            " is still held, void it there."
+        ),
         _UNCERTAIN_VOID,
         _LEAVE_VOID,
         _SHOW,

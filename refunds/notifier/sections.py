@@ -108,7 +108,8 @@ def _money(facts: NoticeFacts) -> tuple[Line, ...]:
     age = lapse(facts.created_at, facts.decided_at)
     asked_for = Line(f"Requested {age} ago: {moment(facts.created_at, facts.zone)}")
     if facts.refund_kind is Kind.VOID:
-        return (Line(f"{amount} to be released (of {whole} authorised)"), asked_for)
+        state = "released" if facts.kind is NoticeKind.RESOLVED else "to be released"
+        return (Line(f"{amount} {state} (of {whole} authorised)"), asked_for)
     match facts.kind:
         case NoticeKind.FAILED | NoticeKind.REFUSED_EARLY | NoticeKind.STILL_UNPAID:
             state = "still owed"

@@ -45,7 +45,9 @@ def test_the_demo_pays_queues_fails_and_tells(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "33 paid once, 3 failed for good after four tries, 3 mails" in done.stderr
     assert "Subject: [moneyback] Refund failed for good: GBP 5.90, order 536537" in done.stdout
-    assert "queued: 9 refunds, GBP 682.65" in done.stdout
+    assert "queued: 9 refunds, GBP 682.65, oldest " in done.stdout
+    assert "status\trefunds\tsums\toldest\n" in done.stdout
+    assert "order\trefund\tamount\tgateway\ttries\twaits for\tnext try\tlast failure\n" in done.stdout
     assert len(judge.paid(tmp_path / "sandbox.db")) == 33
     mails = [
         message_from_bytes(path.read_bytes(), policy=policy.default) for path in tmp_path.glob("mail/*.eml")

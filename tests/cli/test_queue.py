@@ -90,6 +90,7 @@ def test_parked_messages_are_listed_with_why_and_their_own_words(fresh: Stage) -
         requests.park(tx, digest="d", source="message", raw='{"a": "b\n"}', why="not JSON", now=now(tx))
     [told] = fresh.json("queue", "--parked")["items"]
     assert (told["why"], told["raw"], told["source"]) == ("not JSON", '{"a": "b\n"}', "message")
+    assert told["at"].endswith("Z")
     names, line = fresh.run("queue", "--parked").stdout.splitlines()
     assert names.split("\t") == ["at", "why", "message"]
     assert line.split("\t")[1] == "not JSON"

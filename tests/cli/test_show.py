@@ -2,7 +2,11 @@
 
 import pytest
 
+from refunds.domain.status import Kind
+from refunds.flow.intake import Accepted, Asked, take_in
+from refunds.flow.payments import register
 from tests.cli.lived import Lived
+from tests.cli.stage import Stage
 
 
 def test_a_refund_that_failed_shows_every_try_and_every_mail(lived: Lived) -> None:
@@ -60,6 +64,27 @@ def test_a_story_tells_a_failure_in_sentences(lived: Lived) -> None:
     assert sum("sandbox refused it, card_closed" in sentence for sentence in sentences) == 4
     assert any("a mail (failed) to oncall@localhost was delivered" in sentence for sentence in sentences)
     assert sentences[-1].endswith("Of 4 counted tries 4 are used.")
+
+
+def test_a_story_of_a_void_tells_what_was_authorised(fresh: Stage) -> None:
+    payment = {
+        "order_id": "order-void",
+        "transaction_id": "pay_void",
+        "status": "authorized",
+        "captured_amount": "0",
+        "authorized_amount": "50.00",
+        "currency": "GBP",
+    }
+    assert fresh.run("db", "upgrade").exit_code == 0
+    with fresh.opened() as house:
+        register(house.parts, [payment])
+        asked = Asked("void", {"transaction_id": "pay_void"}, Kind.VOID)
+        [taken] = take_in(house.parts, [asked], caller="shop", source="api")
+    assert isinstance(taken, Accepted)
+
+    told = fresh.run("refund", "show", taken.refund.id, "--story").stdout
+
+    assert told.startswith(f"The void {taken.refund.id} of GBP 50.00 (of GBP 50.00 authorised) is for order")
 
 
 def test_a_story_tells_what_a_look_up_found(lived: Lived) -> None:

@@ -58,6 +58,14 @@ def test_a_revoked_token_opens_nothing_any_more(fresh: Stage) -> None:
     assert (again.exit_code, again.stderr) == (0, f"{made['id']} was ended before\n")
 
 
+def test_a_revoked_token_as_json_is_the_document_of_the_list(fresh: Stage) -> None:
+    made = fresh.json("token", "create", "--name", "shop", "--scope", "read")
+    document = fresh.json("token", "revoke", made["id"])
+    assert document["revoked_at"].endswith("Z")
+    assert fresh.json("token", "list")["items"] == [document]
+    assert fresh.json("token", "revoke", made["id"]) == document
+
+
 def test_a_secret_that_is_taken_for_an_id_is_not_echoed(fresh: Stage) -> None:
     secret = fresh.json("token", "create", "--name", "shop", "--scope", "read")["token"]
     done = fresh.run("token", "revoke", secret)

@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 from sqlalchemy import insert
 
+from refunds.domain.outcome import Answer, Finding, LookUpAnswer, Outcome
 from refunds.domain.status import Kind, Status
 from refunds.flow.notify import deliver_due
 from refunds.flow.operate import retry_now
 from refunds.ports import Delivery, Mail
 from refunds.store import tables
 from refunds.store.refunds import Refund
+from tests.flow.spoken import SpokenGateway
 from tests.house_fixture import HouseMaker
 from tests.house_of import House
 
@@ -164,3 +166,19 @@ def test_a_void_that_came_through_after_its_alarm_is_told_as_voided(
     deliver_due(house.parts)
 
     assert "The gateway voided it: reference" in box.told()
+    assert "GBP 50.00 released (of GBP 50.00 authorised)" in box.told()
+
+
+def test_an_outcome_that_look_ups_cannot_settle_is_told_with_their_last_word(
+    open_house: HouseMaker, sqlite_url: str, box: Letterbox
+) -> None:
+    spoken = SpokenGateway([Answer(Outcome.UNKNOWN, "read_timeout")], [LookUpAnswer(Finding.UNCLEAR)])
+    house = open_house(sqlite_url, gateway=spoken, channel=box)
+    refund_id = house.refund(house.payment(), "5.00")
+
+    with house.working():
+        house.until(refund_id, Status.NEEDS_REVIEW, hurry=True)
+    assert deliver_due(house.parts) == 1
+
+    assert "SURE? NO. Asked sandbox at" in box.told()
+    assert ": no final word (unclear)." in box.told()

@@ -95,6 +95,7 @@ def test_it_is_called_safe_to_pay_only_after_the_gateway_was_asked() -> None:
         ("unknown", Finding.UNCLEAR, False),
         ("", None, False),
         ("accepted", None, False),
+        ("accepted", Finding.DECLINED, True),
     ],
 )
 def test_tries_are_called_proof_only_where_they_are(
@@ -105,6 +106,28 @@ def test_tries_are_called_proof_only_where_they_are(
     text = words_of(read(replace(FAILED, attempts=(*FAILED.attempts[:3], last))).text)
 
     assert ("The tries alone do not prove it" not in text) is proven
+
+
+def test_a_try_that_was_never_sent_proves_itself_and_one_that_was_sent_does_not() -> None:
+    unsent = replace(FAILED.attempts[0], counted=False, outcome="", code="", text="", sent=False)
+    mails = {
+        sent: words_of(
+            read(replace(FAILED, attempts=(replace(unsent, sent=sent), *FAILED.attempts[1:]))).text
+        )
+        for sent in (False, True)
+    }
+
+    assert "not sent (not counted)" in mails[False]
+    assert "The tries alone do not prove it" not in mails[False]
+    assert "no answer (not counted)" in mails[True]
+    assert "The tries alone do not prove it" in mails[True]
+
+
+def test_a_contrary_find_takes_the_word_safe_back() -> None:
+    text = words_of(read(replace(LOOKED_UP, evidence="try 1 refunded (sre_1)")).text)
+
+    assert "Also observed: try 1 refunded (sre_1). Look at sandbox's own pages before anything else." in text
+    assert "safe to pay" not in text
 
 
 def test_the_link_is_there_only_if_pages_are() -> None:
@@ -156,6 +179,24 @@ def test_every_kind_has_its_mail_and_names_only_commands_that_exist(
         assert "cancel" not in commands, "a failed refund cannot be cancelled"
     if kind in {NoticeKind.OUTCOME_UNKNOWN, NoticeKind.NEEDS_REVIEW, NoticeKind.RESOLVED}:
         assert "retry" not in commands
+        assert "cancel" not in mail.text.lower(), "what is under review or settled cannot be cancelled"
+
+
+@pytest.mark.parametrize("kind", [NoticeKind.OUTCOME_UNKNOWN, NoticeKind.NEEDS_REVIEW])
+@pytest.mark.parametrize("refund_kind", Kind)
+def test_what_is_under_review_is_looked_at_and_left_as_it_is(kind: NoticeKind, refund_kind: Kind) -> None:
+    text = words_of(read(replace(FAILED, kind=kind, refund_kind=refund_kind)).text)
+
+    assert "On sandbox's own pages open payment ch_3PqR7sT1uV" in text
+    assert "Do NOT pay" in text
+    assert f"Leave the {refund_kind} here as it is" in text
+    assert "moneyback refund show rf_01KA8Y1T5B6N0QZ4R7S2V9WXEH" in text
+
+
+def test_who_cancels_for_the_bank_is_told_that_the_amount_becomes_refundable_again() -> None:
+    text = words_of(read(SAMPLES["refused_early"]).text)
+
+    assert "cancel here, and refund it nowhere again (its amount becomes refundable here again)" in text
 
 
 def test_an_unknown_code_is_shown_with_the_default_advice() -> None:

@@ -1,0 +1,3 @@
+from tests.house_fixture import log
+
+__all__ = ["log"]
