@@ -42,7 +42,7 @@ def open_house(settings: Settings, *, role: str, socket_timeout_seconds: float =
     broker = open_broker(settings.redis_url, socket_timeout_seconds=socket_timeout_seconds)
     wakeup = BrokerWakeup(broker)
     parts = Parts(
-        database=Database(settings.database_url),
+        database=Database(settings.database_url, pings=role != "worker"),  # pumps try again anyway
         gateways={gateway.name: _gateway(settings, gateway) for gateway in settings.gateways},
         wakeup=wakeup,
         channel=open_channel(settings.smtp_url, folder=settings.data_dir / "mail"),

@@ -11,6 +11,7 @@ from refunds.flow.notify import deliver_due
 from refunds.flow.parts import Parts
 from refunds.flow.sweep import ring_due, sweep
 from refunds.flow.ticking import take_slot
+from refunds.flow.unpaid import tell_long_unpaid
 from refunds.store.database import DatabaseUnavailableError
 from scheduler.threads import TickThreads
 
@@ -37,6 +38,7 @@ TICKS = (
     # Daily runs, ended outages, due look-ups: all of it is a due time in SQL.
     Tick("ring", 2, lambda parts, _: ring_due(parts)),
     Tick("sweep", 5, lambda parts, _: sweep(parts)),
+    Tick("unpaid", 60, lambda parts, _: tell_long_unpaid(parts)),
     # The lease of a mail that was cut off hands it on; sent twice it has the same Message-ID.
     Tick(
         "notices",

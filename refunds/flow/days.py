@@ -10,6 +10,7 @@ from refunds.domain.status import Status
 from refunds.flow.notify import deliver_due
 from refunds.flow.parts import Parts
 from refunds.flow.sweep import ring_due, sweep
+from refunds.flow.unpaid import tell_long_unpaid
 from refunds.store import refunds
 from refunds.store.database import clocks, offset, set_offset
 
@@ -70,6 +71,7 @@ def settle_down(
     while True:
         sweep(parts)
         ring_due(parts)
+        tell_long_unpaid(parts)
         while deliver_due(parts):
             pass
         with parts.database.read() as tx:

@@ -38,7 +38,8 @@ class DatabaseUnavailableError(Exception):
 class Database:
     """Transactions on one database. Opens connections only when first used (safe after fork)."""
 
-    def __init__(self, url: str, *, pool_size: int = 8) -> None:
+    def __init__(self, url: str, *, pool_size: int = 8, pings: bool = True) -> None:
+        """`pings`: a pooled connection is tried before use; without, one call fails after a restart."""
         self.url = make_url(url)
         self.sqlite = self.url.get_backend_name() == "sqlite"
         self._turn = _Turnstile()
@@ -50,7 +51,7 @@ class Database:
             pool_size=pool_size,
             max_overflow=32,
             pool_timeout=10,
-            pool_pre_ping=not self.sqlite,
+            pool_pre_ping=pings and not self.sqlite,
             **({} if self.sqlite else {"isolation_level": "READ COMMITTED"}),
             connect_args=_sqlite_arguments() if self.sqlite else _postgres_arguments(),
         )

@@ -8,6 +8,7 @@ from sqlalchemy import select, text, update
 
 from refunds.store import tables
 from refunds.store.database import Tx, clocks
+from refunds.store.statement import read
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +37,12 @@ def ensure(tx: Tx, account: str, gateway: str) -> None:
 
 def get(tx: Tx, account: str, gateway: str) -> Lane | None:
     """One lane, or None."""
-    lanes = tables.lanes
-    row = tx.execute(
-        select(lanes).where(lanes.c.account == account, lanes.c.gateway == gateway),
-    ).one_or_none()
+    row = read(tx, _ONE, ("closed_until",), {"account": account, "gateway": gateway}).one_or_none()
     return None if row is None else _lane(row)
+
+
+_ONE = """SELECT account, gateway, failures, closed_until, paused_by, paused_reason FROM lanes
+    WHERE account = :account AND gateway = :gateway"""
 
 
 def get_all(tx: Tx) -> list[Lane]:
