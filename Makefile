@@ -18,8 +18,9 @@ $(STAMP): requirements/dev.txt pyproject.toml
 demo: install
 	$(BIN)/moneyback demo
 
+# Two at a time: half of a test run is waiting for servers and clocks.
 test: install
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2
 
 run: install
 	$(BIN)/moneyback up

@@ -4,6 +4,7 @@ The pump's thread does all the SQL, the loop's thread all the waiting. A wake-up
 pump looks by itself every few seconds, so work goes on without a broker (design.md 7).
 """
 
+import asyncio
 import threading
 from collections import deque
 from collections.abc import Sequence
@@ -11,9 +12,10 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from refunds.domain.outcome import Outcome
+from refunds.domain.outcome import Answer, Outcome
 from refunds.domain.status import Status
 from refunds.flow.attempt import (
+    HANDED_BACK,
     Attempted,
     Looked,
     Resolved,
@@ -67,10 +69,12 @@ class Pump:
     _saved_at: float = field(default_factory=suspended_clock)
     _thread: threading.Thread | None = None
     _claims: Claimer = field(init=False)
+    _free: asyncio.Semaphore = field(init=False)
 
     def __post_init__(self) -> None:
-        """Claims are this lane's own."""
+        """Claims and places are this lane's own."""
         self._claims = Claimer(self.parts, self.account, self.gateway)
+        self._free = asyncio.Semaphore(self._places)
 
     def start(self) -> None:
         """Begin to work."""
@@ -114,7 +118,7 @@ class Pump:
                 self._bell.wait(waits)
             self._bell.clear()
             for _ in range(GATHER_TIMES):
-                if len(self._held) - len(self._unsettled) <= len(self._arrived) * 4 + 4:
+                if self._calling <= len(self._arrived) * 4 + 4:
                     break
                 self._stopping.wait(GATHER_SECONDS)
 
@@ -125,15 +129,7 @@ class Pump:
         group of them in the next turn: the gateway is busy meanwhile. Trouble is settled first, because it
         may close the lane.
         """
-        while self._arrived:
-            arrival = self._arrived.popleft()
-            self._calling -= 1
-            if isinstance(arrival, Looked):
-                self._looked.append(arrival)
-            else:
-                self._unsettled.append(arrival)
-        well = not self._owing and self._all_well()
-        begun = self._begin() if well and not self._stopping.is_set() else 0
+        well, begun = self._refill()
         few = len(self._unsettled) * 2 < self._places
         if self._unsettled and not (begun and few):
             self._owing = True  # nothing new until this has succeeded
@@ -142,20 +138,34 @@ class Pump:
                 self._forget(item.claim)
             self._unsettled.clear()
             self._owing = False
+            self._refill()
         if self._waiting and (self._stopping.is_set() or not (well or self._claims.lane_is_open())):
             self._hand_back_waiting()
         full = self._claim_more()
-        self._begin()
+        self._refill()
         return full
+
+    def _refill(self) -> tuple[bool, int]:
+        """Take what arrived and fill its places; tells whether all went well and how many calls began."""
+        while self._arrived:
+            arrival = self._arrived.popleft()
+            self._calling -= 1
+            if isinstance(arrival, Looked):
+                self._looked.append(arrival)
+            else:
+                self._unsettled.append(arrival)
+        well = not self._owing and self._all_well()
+        begins = well or not self._unsettled
+        return well, self._begin() if begins else 0
 
     def _all_well(self) -> bool:
         well = {Outcome.REFUNDED, Outcome.ACCEPTED, Outcome.DECLINED}
         return all(isinstance(item, Attempted) and item.answer.outcome in well for item in self._unsettled)
 
     def _claim_more(self) -> bool:
-        """Claim for every free place and, while claims come back full, half as many ahead."""
+        """Claim for every free place and, while claims come back full, as many ahead."""
         taken_up = len(self._held) - len(self._unsettled)
-        room = self._places + (self._places // 2 if self._backlog else 0) - taken_up
+        room = self._places + (self._places if self._backlog else 0) - taken_up
         if self._rate is not None:
             room = min(room, max(1, int(self._rate * AHEAD_SECONDS)) - len(self._waiting))
         if self._stopping.is_set() or room < (1 if self._rate else max(1, self._places // 4)):
@@ -169,7 +179,9 @@ class Pump:
 
     def _begin(self) -> int:
         """Fill free places: what was looked up is sent first, then what waits; returns how many began."""
-        free = self._allowed(max(self._places - self._calling, 0))
+        # With work waiting a few are made ready to go, so that a free place need not wait for the database.
+        ahead = self._places // 2 if self._backlog and self._rate is None else 0
+        free = self._allowed(max(self._places + ahead - self._calling, 0))
         ready = [self._looked.popleft() for _ in range(min(free, len(self._looked)))]
         fresh = [self._waiting.popleft() for _ in range(min(free - len(ready), len(self._waiting)))]
         ready += [Looked(held.claim, None) for held in fresh if self._goes_straight(held.claim)]
@@ -198,7 +210,14 @@ class Pump:
 
     def _start(self, calls: Sequence[Call]) -> None:
         self._calling += len(calls)
-        self.calls.start_all(calls)
+        self.calls.start_all([self._in_its_place(call) for call in calls])
+
+    def _in_its_place(self, call: Call) -> Call:
+        async def placed() -> None:
+            async with self._free:
+                await call()
+
+        return placed
 
     def _hand_back_waiting(self) -> None:
         """Claims made ahead go back unsent; look-ups that wait are taken up again when their lease ends."""
@@ -231,6 +250,10 @@ class Pump:
 
     def _paying(self, held: Held) -> Call:
         async def call() -> None:
+            if self._stopping.is_set():  # it waited for its place: nothing was sent
+                unsent = Answer(Outcome.UNAVAILABLE, HANDED_BACK, "the worker stopped first", sent=False)
+                self._arrive(Attempted(held.claim, unsent))
+                return
             self._arrive(await pay(self.parts, held.claim, until=held.until))
 
         return call

@@ -14,7 +14,7 @@ from refunds.domain.notice import NoticeKind
 from refunds.domain.outcome import Answer, Finding, LookUpAnswer, Outcome
 from refunds.domain.schedule import deferral
 from refunds.domain.status import Status
-from refunds.flow.attempt import NO_LOOK_UP, Attempted, Resolved
+from refunds.flow.attempt import HANDED_BACK, NO_LOOK_UP, Attempted, Resolved
 from refunds.flow.notify import recipients_for
 from refunds.flow.parts import Parts
 from refunds.store import accounts, lanes, records
@@ -165,7 +165,8 @@ def _count_for_breaker(tx: Tx, learned: Sequence[Learned], *, real: datetime) ->
 
 def _is_trouble(item: Learned) -> bool:
     if isinstance(item, Attempted):
-        return item.answer.outcome in {Outcome.UNAVAILABLE, Outcome.UNKNOWN}
+        trouble = {Outcome.UNAVAILABLE, Outcome.UNKNOWN}
+        return item.answer.outcome in trouble and item.answer.code != HANDED_BACK
     return item.found.finding is Finding.UNCLEAR and item.found.code != NO_LOOK_UP
 
 

@@ -1,6 +1,12 @@
-"""Payments that reach the gateway past the worker."""
+"""What happens at the gateway past the worker, and a worker that leaves time for it."""
+
+from datetime import timedelta
+from typing import Any, Final
 
 from tests.house_of import House
+
+UNHURRIED: Final[dict[str, Any]] = {"call_limit": timedelta(seconds=10), "lease": timedelta(seconds=30)}
+"""Of a house whose doubts are not looked into before a test has had its say, but for `hurry`."""
 
 
 def pay_elsewhere(house: House, refund_id: str, *, key: str) -> None:

@@ -21,7 +21,7 @@ from refunds.store.claim import Claim
 from refunds.store.database import clocks
 from tests.conftest import StartSmtp  # type: ignore[attr-defined]
 from tests.flow.asking import take
-from tests.flow.elsewhere import pay_elsewhere
+from tests.flow.elsewhere import UNHURRIED, pay_elsewhere
 from tests.house_fixture import LEASE, HouseMaker
 from tests.house_of import LONG_AGO, House
 from tests.sandbox_process import sandbox
@@ -140,7 +140,10 @@ def test_a_resend_that_paid_under_a_lost_lease_leaves_evidence(
     assert house.doubled() == []
 
 
-def test_two_refunds_of_ours_at_the_gateway_are_no_clear_word(house: House) -> None:
+def test_two_refunds_of_ours_at_the_gateway_are_no_clear_word(
+    open_house: HouseMaker, sqlite_url: str
+) -> None:
+    house = open_house(sqlite_url, **UNHURRIED)
     payment = house.payment("20.00", {"do": "reset_before"})
     refund_id = house.refund(payment, "5.00")
     with house.working():
@@ -161,7 +164,7 @@ def test_a_payment_unknown_to_the_gateway_is_no_proof_that_nothing_was_paid(
     open_house: HouseMaker, sqlite_url: str, tmp_path: Path
 ) -> None:
     """The credentials may have become those of another merchant."""
-    house = open_house(sqlite_url)
+    house = open_house(sqlite_url, **UNHURRIED)
     payment = house.payment("20.00", {"do": "reset_after"})
     refund_id = house.refund(payment, "5.00")
     with house.working():
