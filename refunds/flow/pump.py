@@ -138,9 +138,9 @@ class Pump:
                 self._forget(item.claim)
             self._unsettled.clear()
             self._owing = False
-            self._refill()
         if self._waiting and (self._stopping.is_set() or not (well or self._claims.lane_is_open())):
             self._hand_back_waiting()
+        self._refill()
         full = self._claim_more()
         self._refill()
         return full

@@ -196,7 +196,7 @@ def test_a_message_waits_while_the_database_is_away(
             _send(redis_url, {"version": 1, "idempotency_key": "k0", "request": _request(0)})
             database_seen = _Seen(url)
             stack.callback(database_seen.close)
-            _until(lambda: len(database_seen.refunds()) == 1)
+            _until(lambda: [refund.status for refund in database_seen.refunds()] == ["refunded"])
             server.stop()
             for number in (1, 2, 3):
                 _send(
