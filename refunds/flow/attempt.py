@@ -1,6 +1,5 @@
 """One attempt: look first where the gateway can be asked, then pay once. On the event loop, without SQL."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
@@ -47,11 +46,6 @@ class Resolved:
     found: LookUpAnswer
 
 
-def suspended_clock() -> float:
-    """Seconds on a clock that goes on while the process or the machine sleeps."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
-
-
 def needs_look_up(parts: Parts, claim: Claim) -> bool:
     """Every attempt after the first begins with a look-up, wherever there is one (design.md 6.4)."""
     return claim.number > 1 and parts.gateways[claim.gateway].gateway.abilities.look_up
@@ -85,7 +79,7 @@ async def pay(parts: Parts, claim: Claim, *, until: float) -> Attempted:
     """The money call. Not begun after `until` (suspended clock); anything unforeseen is `unknown`."""
     gateway = parts.gateways[claim.gateway].gateway
     try:
-        answer = await gateway.pay(_call(claim, may_send=lambda: suspended_clock() < until))
+        answer = await gateway.pay(_call(claim, may_send=lambda: parts.elapsed() < until))
     except Exception as error:  # the one broad catch at the edge: what we do not understand may have paid
         log.exception("attempt.adapter_failed", refund_id=claim.refund_id, attempt=claim.number)
         answer = Answer(Outcome.UNKNOWN, "adapter_error", type(error).__name__)

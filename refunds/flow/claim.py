@@ -7,7 +7,7 @@ from datetime import datetime
 import structlog
 
 from refunds.domain.status import Status
-from refunds.flow.attempt import Looked, suspended_clock
+from refunds.flow.attempt import Looked
 from refunds.flow.parts import Parts
 from refunds.store import claims, lanes, leases
 from refunds.store.claim import Claim
@@ -44,7 +44,7 @@ class Claimer:
         A lane that was closed is probed by one, and only if nothing else is under way (`probing`). In a
         paused lane look-ups go on: they move no money. `busy`: the claim before came back full.
         """
-        began = suspended_clock()
+        began = self.parts.elapsed()
         with self.parts.database.begin() as tx:
             real, now = clocks(tx)
             lane = lanes.get(tx, self.account, self.gateway)
@@ -99,7 +99,7 @@ class Claimer:
         self, tx: Tx, lane: lanes.Lane, *, room: int, now: datetime, real: datetime, rests: bool
     ) -> list[Claim]:
         harmless = lane.paused_by is None or self.parts.gateways[self.gateway].gateway.abilities.look_up
-        began = suspended_clock()
+        began = self.parts.elapsed()
         if room <= 0 or not harmless or (rests and began < self._look_ups_rest_until):
             return []
         asked = claims.claim_look_ups(
@@ -132,7 +132,7 @@ class Claimer:
 
         if room <= 0:
             return []
-        began = suspended_clock()
+        began = self.parts.elapsed()
         first, again = (room, 0) if began < self._queue_rests_until else ((room + 1) // 2, room // 2)
         taken = claim(first, again)
         firsts = sum(item.prior is Status.REQUESTED for item in taken)

@@ -1,9 +1,11 @@
 """What a process's flow is made of; put together by refunds.bootstrap alone."""
 
+import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from refunds.flow.suspension import suspended_clock
 from refunds.ports import Channel, Gateway, Wakeup
 from refunds.store.database import Database
 
@@ -48,6 +50,10 @@ class Parts:
     call_limit: timedelta = timedelta(seconds=20)
     poll: timedelta = timedelta(seconds=2)
     redis_answers: Callable[[], bool] | None = None
+    elapsed: Callable[[], float] = suspended_clock
+    """Seconds on a clock that goes on during suspension: nothing is sent once a lease is over by it."""
+    chance: Callable[[], float] = random.random
+    """A number from 0 to 1 that spreads waits; it guards nothing."""
     callback_hosts: frozenset[str] = field(default_factory=frozenset)
 
     def __post_init__(self) -> None:

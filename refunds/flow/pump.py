@@ -22,7 +22,6 @@ from refunds.flow.attempt import (
     look_first,
     needs_look_up,
     pay,
-    suspended_clock,
 )
 from refunds.flow.calls import Call, CallLoop
 from refunds.flow.claim import Claimer, Held
@@ -66,7 +65,7 @@ class Pump:
     _owing: bool = False
     _backlog: bool = False
     _saved: float = 1.0
-    _saved_at: float = field(default_factory=suspended_clock)
+    _saved_at: float = field(init=False)
     _thread: threading.Thread | None = None
     _claims: Claimer = field(init=False)
     _free: asyncio.Semaphore = field(init=False)
@@ -75,6 +74,7 @@ class Pump:
         """Claims and places are this lane's own."""
         self._claims = Claimer(self.parts, self.account, self.gateway)
         self._free = asyncio.Semaphore(self._places)
+        self._saved_at = self.parts.elapsed()
 
     def start(self) -> None:
         """Begin to work."""
@@ -195,7 +195,7 @@ class Pump:
         rate = self._rate
         if rate is None:
             return free
-        now = suspended_clock()
+        now = self.parts.elapsed()
         self._saved = min(self._saved + (now - self._saved_at) * rate, max(rate, 1.0))
         self._saved_at = now
         allowed = min(free, int(self._saved), len(self._looked) + len(self._waiting))

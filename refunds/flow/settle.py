@@ -1,6 +1,5 @@
 """Settle: judge what was learned and book every consequence in one transaction a group."""
 
-import random
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
@@ -57,7 +56,7 @@ def _settle_together(parts: Parts, learned: Sequence[Learned]) -> set[str]:
         judged = [(item, _judge(parts, known[item.claim.account], item, now=now)) for item in learned]
         group = _with_recipients(parts, tx, known, judged)
         booked = settle_group(tx, group, worker=parts.worker, now=now)
-        _count_for_breaker(tx, learned, real=real)
+        _count_for_breaker(parts, tx, learned, real=real)
     for settled in group:
         _log(settled, booked=settled.claim.refund_id in booked)
     return booked
@@ -74,7 +73,7 @@ def _judge(parts: Parts, account: Account, item: Learned, *, now: datetime) -> V
                 abilities=abilities,
                 call_limit=parts.call_limit,
                 now=now,
-                jitter=random.random(),  # noqa: S311 - spreads waits, guards nothing
+                jitter=parts.chance(),
             )
         case Resolved(claim, found):
             return judge_look_up(
@@ -132,7 +131,7 @@ def _ask_a_person(parts: Parts, item: Learned) -> set[str]:
     return booked
 
 
-def _count_for_breaker(tx: Tx, learned: Sequence[Learned], *, real: datetime) -> None:
+def _count_for_breaker(parts: Parts, tx: Tx, learned: Sequence[Learned], *, real: datetime) -> None:
     good: dict[tuple[str, str], bool] = defaultdict(bool)
     bad: dict[tuple[str, str], int] = defaultdict(int)
     for item in learned:
@@ -149,7 +148,7 @@ def _count_for_breaker(tx: Tx, learned: Sequence[Learned], *, real: datetime) ->
         failures = state.failures + bad[account, gateway]
         closed_until = None
         if not healthy and failures >= BREAKER_LIMIT:
-            pause = deferral(failures - BREAKER_LIMIT, jitter=random.random())  # noqa: S311 - spreads waits
+            pause = deferral(failures - BREAKER_LIMIT, jitter=parts.chance())
             closed_until = real + min(pause, timedelta(minutes=10))
             log.warning("lane.closed", account=account, gateway=gateway, until=closed_until.isoformat())
         if state.failures or not healthy:

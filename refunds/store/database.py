@@ -9,7 +9,7 @@ import os
 import sqlite3
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -38,8 +38,18 @@ class DatabaseUnavailableError(Exception):
 class Database:
     """Transactions on one database. Opens connections only when first used (safe after fork)."""
 
-    def __init__(self, url: str, *, pool_size: int = 8, pings: bool = True) -> None:
-        """`pings`: a pooled connection is tried before use; without, one call fails after a restart."""
+    def __init__(
+        self,
+        url: str,
+        *,
+        pool_size: int = 8,
+        pings: bool = True,
+        clock: Callable[[], datetime] | None = None,
+    ) -> None:
+        """`pings`: a pooled connection is tried before use; without, one call fails after a restart.
+
+        `clock` takes the place of the database's own real clock, for simulations; aware UTC.
+        """
         self.url = make_url(url)
         self.sqlite = self.url.get_backend_name() == "sqlite"
         self._turn = _Turnstile()
@@ -53,6 +63,7 @@ class Database:
             pool_timeout=10,
             pool_pre_ping=pings and not self.sqlite,
             **({} if self.sqlite else {"isolation_level": "READ COMMITTED"}),
+            execution_options={"clock": clock},
             connect_args=_sqlite_arguments() if self.sqlite else _postgres_arguments(),
         )
         if self.sqlite:
@@ -88,17 +99,18 @@ class Database:
 
 def real_now(tx: Tx) -> datetime:
     """The database's own clock: leases and time-outs run on it."""
-    if tx.dialect.name == "sqlite":
-        return datetime.now(UTC)
+    given: Callable[[], datetime] | None = tx.get_execution_options().get("clock")
+    if given is not None or tx.dialect.name == "sqlite":
+        return given() if given is not None else datetime.now(UTC)
     value: datetime = tx.execute(text("SELECT clock_timestamp()")).scalar_one()
     return value.astimezone(UTC)
 
 
 def clocks(tx: Tx) -> tuple[datetime, datetime]:
     """(real, now): the database's clock, and that clock plus the offset row: due times run on the second."""
-    if tx.dialect.name == "sqlite":
+    if tx.dialect.name == "sqlite" or tx.get_execution_options().get("clock") is not None:
         offset = tx.execute(text("SELECT offset_seconds FROM clock")).scalar_one()
-        real = datetime.now(UTC)
+        real = real_now(tx)
     else:
         row = tx.execute(text("SELECT clock_timestamp(), offset_seconds FROM clock")).one()
         real, offset = row[0].astimezone(UTC), row[1]

@@ -8,11 +8,12 @@ from sqlalchemy import text
 
 from refunds.domain.outcome import Answer, Outcome
 from refunds.domain.status import Status
-from refunds.flow.attempt import Attempted, Resolved, suspended_clock
+from refunds.flow.attempt import Attempted, Resolved
 from refunds.flow.intake import Accepted, Asked
 from refunds.flow.notify import deliver_due
 from refunds.flow.resolve import resolve
 from refunds.flow.settle import settle
+from refunds.flow.suspension import suspended_clock
 from refunds.flow.sweep import sweep
 from refunds.notifier.smtp import SmtpChannel
 from refunds.store import claims, notices
