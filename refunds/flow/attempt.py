@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any, TypeVar
 
 import structlog
@@ -20,6 +21,13 @@ HANDED_BACK = "handed_back"
 
 NO_LOOK_UP = "no_look_up"
 """Code of a look-up that could not be made, because this gateway has none: no sign of trouble."""
+
+
+RESTORED = "restored_backup"
+"""Code of an attempt that was not begun: an old backup was restored, and its gateway cannot be asked."""
+
+LATE = timedelta(minutes=5)
+"""A first attempt that comes so long after intake is looked up first: an old backup may have come back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +55,42 @@ class Resolved:
 
 
 def needs_look_up(parts: Parts, claim: Claim) -> bool:
-    """Every attempt after the first begins with a look-up, wherever there is one (design.md 6.4)."""
-    return claim.number > 1 and parts.gateways[claim.gateway].gateway.abilities.look_up
+    """Every attempt after the first begins with a look-up, wherever there is one (design.md 6.4).
+
+    A first one too: on a gateway that would refund under dispute, after a restored backup, and when it comes
+    late, for then this database may be older than the gateway's answers without anybody having said so.
+    """
+    can = parts.gateways[claim.gateway].gateway.abilities
+    late = claim.claimed_at - claim.created_at > LATE
+    return can.look_up and (claim.number > 1 or can.look_first or claim.look_first or late)
+
+
+def cannot_be_asked(parts: Parts, claim: Claim) -> bool:
+    """It may have been paid before this database's memory, and the gateway has no way of telling."""
+    return claim.look_first and not parts.gateways[claim.gateway].gateway.abilities.look_up
+
+
+def for_a_person(claim: Claim) -> Attempted:
+    """Nothing was sent, and nobody but a person can tell whether it was paid before."""
+    text = "an old backup was restored and the gateway cannot be asked"
+    return Attempted(claim, Answer(Outcome.UNKNOWN, RESTORED, text, sent=False))
+
+
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """What a harmless read of a closed lane's gateway found; None: it is well."""
+
+    wrong: str | None
+
+
+async def probe(parts: Parts, gateway: str) -> Probed:
+    """Ask whether a gateway is well again; anything unforeseen is no."""
+    try:
+        wrong = await parts.gateways[gateway].gateway.check()
+    except Exception as error:
+        log.exception("probe.adapter_failed", gateway=gateway)
+        return Probed(type(error).__name__)
+    return Probed(wrong and plain(wrong, limit=300))
 
 
 async def look_first(parts: Parts, claim: Claim) -> Looked | Attempted:
@@ -66,6 +108,12 @@ async def look_first(parts: Parts, claim: Claim) -> Looked | Attempted:
             code = f"look_up_{found.code or 'unclear'}"
             return Attempted(claim, Answer(Outcome.UNAVAILABLE, code[:100], found.text, sent=False))
         case Finding.ABSENT | Finding.DECLINED:
+            if claim.look_first and (found.refunded_minor or 0) > claim.refunded_minor:
+                text = "after a restored backup the gateway shows refunds that are not known here"
+                reason = Reason.REFUNDED_ELSEWHERE
+                return Attempted(
+                    claim, Answer(Outcome.DECLINED, "unknown_refunds", text, reason=reason, sent=False)
+                )
             if found.disputed:
                 text = "the gateway shows an open dispute"
                 return Attempted(
@@ -109,6 +157,8 @@ def _proven(answer: Answer) -> Answer:
     return answer
 
 
+_ANSWERED = {Status.SUBMITTED, Status.REFUNDED}
+
 Told = TypeVar("Told", Answer, LookUpAnswer)
 
 
@@ -132,5 +182,5 @@ def _call(claim: Claim, *, may_send: Callable[[], bool]) -> Call:
         currency=claim.currency,
         reason=claim.reason,
         may_send=may_send,
-        accepted_reference=claim.gateway_reference if claim.status is Status.SUBMITTED else None,
+        accepted_reference=claim.gateway_reference if claim.status in _ANSWERED else None,
     )

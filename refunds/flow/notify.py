@@ -244,6 +244,9 @@ def _certainty(
             return (proof[last.finding], last.found_at) if last.finding in proof else (None, None)
         case NoticeKind.OUTCOME_UNKNOWN:
             return (f"no final word ({last.finding})", last.found_at) if last.finding else (None, None)
+        case NoticeKind.TAKEN_BACK | NoticeKind.PAID_ANYWAY:
+            shown = {Finding.DECLINED: "it did not stay paid", Finding.REFUNDED: "it is paid"}
+            return (shown[last.finding], last.found_at) if last.finding in shown else (None, None)
         case NoticeKind.RESOLVED:
             done = "voided" if refund.kind is Kind.VOID else "paid"
             reference = f": reference {refund.gateway_reference}" if refund.gateway_reference else ""

@@ -49,6 +49,8 @@ class Parts:
     lease: timedelta = timedelta(seconds=60)
     call_limit: timedelta = timedelta(seconds=20)
     poll: timedelta = timedelta(seconds=2)
+    watch: timedelta = timedelta(days=14)
+    """How long the gateway is asked again about a refund that is at its end."""
     redis_answers: Callable[[], bool] | None = None
     elapsed: Callable[[], float] = suspended_clock
     """Seconds on a clock that goes on during suspension: nothing is sent once a lease is over by it."""

@@ -38,7 +38,7 @@ def insert_notices(tx: Tx, booked: Sequence[Settled], *, now: datetime) -> None:
             "refund_id": item.claim.refund_id,
             "episode": item.claim.episode,
             "kind": kind,
-            "occurrence": item.claim.number,
+            "occurrence": item.claim.fence,
             "address": recipient.address,
             "why": recipient.why,
             "decided_at": now,

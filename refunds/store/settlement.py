@@ -21,7 +21,7 @@ from refunds.store.settled import Settled
 from refunds.store.statement import run
 
 _WAITING = {Status.IN_DOUBT, Status.SUBMITTED}
-_HOLDS_SLOT = {Status.ATTEMPTING, Status.IN_DOUBT}
+_HOLDS_SLOT = {Status.ATTEMPTING, Status.IN_DOUBT, Status.NEEDS_REVIEW}
 
 
 class BrokenSumError(Exception):
@@ -38,11 +38,13 @@ def settle_group(tx: Tx, group: Sequence[Settled], *, worker: str, now: datetime
             check_transition(item.claim.status, item.verdict.status)
     try:
         _lock_payments(tx, {item.claim.payment_id for item in group})
-        booked_ids = _update_refunds(tx, group, now=now)
+        booked_ids = _update_refunds(tx, [item for item in group if not item.verdict.unmoved], now=now)
+        booked_ids |= _go_on_watching(tx, [item for item in group if item.verdict.unmoved])
         booked = [item for item in group if item.claim.refund_id in booked_ids]
         records.keep_evidence(tx, [item for item in group if item.claim.refund_id not in booked_ids], now=now)
         if booked:
-            write_all(tx, [_attempts(booked), _payments(booked), _history(booked, worker=worker)], now=now)
+            payments = _payments([item for item in booked if not item.verdict.unmoved])
+            write_all(tx, [_attempts(booked), payments, _history(booked, worker=worker)], now=now)
             records.insert_findings(tx, booked, now=now)
             records.insert_notices(tx, booked, now=now)
     except IntegrityError as error:
@@ -72,6 +74,9 @@ _REFUND = {
     "absent_at": "timestamptz",
     "waiting_since": "timestamptz",
     "keep_extra": "integer",
+    "new_episode": "integer",
+    "watch_at": "timestamptz",
+    "watch_until": "timestamptz",
     "reference": "text",
     "failed": "integer",
     "code": "text",
@@ -80,18 +85,24 @@ _REFUND = {
 
 
 def _update_refunds(tx: Tx, group: Sequence[Settled], *, now: datetime) -> set[str]:
+    if not group:
+        return set()
     source, ours = recordset(tx.dialect.name, _REFUND), among(tx.dialect.name, "refunds.id")
     updated = run(
         tx,
         f"""UPDATE refunds SET status = v.status, wait = v.wait, due_at = v.due_at, lease_until = NULL,
-                attempts_counted = attempts_counted + v.counted,
-                last_counted_at = CASE WHEN v.counted = 1 THEN claimed_at ELSE last_counted_at END,
+                episode = episode + v.new_episode,
+                attempts_counted =
+                    CASE WHEN v.new_episode = 1 THEN 0 ELSE attempts_counted + v.counted END,
+                last_counted_at = CASE WHEN v.new_episode = 1 THEN NULL
+                    WHEN v.counted = 1 THEN claimed_at ELSE last_counted_at END,
                 generation = generation + v.new_key,
                 key_sent_at = CASE WHEN v.new_key = 1 THEN NULL ELSE key_sent_at END,
                 extra = CASE WHEN v.keep_extra = 1 THEN extra ELSE false END,
                 deferrals = v.deferrals, look_ups = v.look_ups, absent_at = v.absent_at,
-                waiting_since = v.waiting_since,
-                told_at = CASE WHEN v.counted = 1 THEN NULL ELSE told_at END,
+                waiting_since = v.waiting_since, lost_leases = 0,
+                watch_at = v.watch_at, watch_until = v.watch_until,
+                told_at = CASE WHEN v.counted = 1 OR v.new_episode = 1 THEN NULL ELSE told_at END,
                 gateway_reference = COALESCE(v.reference, gateway_reference),
                 failure_code = CASE WHEN v.failed = 1 THEN v.code ELSE failure_code END,
                 failure_text = CASE WHEN v.failed = 1 THEN v.text ELSE failure_text END,
@@ -104,6 +115,30 @@ def _update_refunds(tx: Tx, group: Sequence[Settled], *, now: datetime) -> set[s
         now=now,
     )
     return {row[0] for row in updated}
+
+
+def _go_on_watching(tx: Tx, group: Sequence[Settled]) -> set[str]:
+    """Of refunds at their end, nothing moves but when they are asked about again."""
+    if not group:
+        return set()
+    columns = {"id": "text", "fence": "bigint", "look_ups": "integer", "watch_at": "timestamptz"}
+    rows = [
+        {
+            "id": item.claim.refund_id,
+            "fence": item.claim.fence,
+            "look_ups": item.verdict.look_ups,
+            "watch_at": item.verdict.watch_at,
+        }
+        for item in group
+    ]
+    source, ours = recordset(tx.dialect.name, columns), among(tx.dialect.name, "refunds.id")
+    kept = run(
+        tx,
+        f"""UPDATE refunds SET lease_until = NULL, look_ups = v.look_ups, watch_at = v.watch_at FROM {source}
+            WHERE refunds.id = v.id AND refunds.fence = v.fence AND {ours} RETURNING refunds.id""",
+        {"rows": as_rows(rows)},
+    )
+    return {row[0] for row in kept}
 
 
 def _refund_row(item: Settled, *, now: datetime) -> dict[str, Any]:
@@ -126,6 +161,9 @@ def _refund_row(item: Settled, *, now: datetime) -> dict[str, Any]:
         "absent_at": verdict.absent_at,
         "waiting_since": (claim.waiting_since if same else now) if waits else None,
         "keep_extra": int(waits),
+        "new_episode": int(verdict.new_episode),
+        "watch_at": verdict.watch_at,
+        "watch_until": verdict.watch_until,
         "reference": told.reference if told else None,
         "failed": int(not paid and not (same and waits)),
         "code": (told.code if told else None) or verdict.why[:100],
@@ -182,33 +220,60 @@ def _attempt_row(item: Settled) -> dict[str, Any]:
     }
 
 
-_PAYMENT = {"id": "text", "reserved": "bigint", "refunded": "bigint", "slot": "text", "voided": "integer"}
+_PAYMENT = {
+    "id": "text",
+    "reserved": "bigint",
+    "refunded": "bigint",
+    "external": "bigint",
+    "late": "integer",
+    "slots": "text",
+    "voided": "integer",
+}
+
+_MOVES = {
+    Reservation.KEEP: (0, 0, 0),
+    Reservation.BOOK: (-1, 1, 0),
+    Reservation.RELEASE: (-1, 0, 0),
+    Reservation.TAKE_BACK: (1, -1, 0),
+    Reservation.BOOK_LATE: (0, 1, 0),
+    Reservation.BOOK_EXTERNAL: (0, 1, -1),
+}
+"""How often the amount is added to the payment's reserved, refunded and external sum."""
 
 
 def _payments(booked: Sequence[Settled]) -> Write:
-    """Move reserved money and free slots: one row a payment, however many of its refunds are in the group."""
+    """Move money between sums and free slots: one row a payment, however many of its refunds there are.
+
+    Money that turns up late may be more than was captured: that, and nothing else, raises the excess.
+    """
     rows: dict[str, dict[str, Any]] = defaultdict(
-        lambda: {"reserved": 0, "refunded": 0, "slot": None, "voided": 0},
+        lambda: {"reserved": 0, "refunded": 0, "external": 0, "late": 0, "slots": "", "voided": 0},
     )
     for item in booked:
         claim, verdict = item.claim, item.verdict
         row = rows[claim.payment_id]
-        if verdict.reservation is not Reservation.KEEP and claim.kind is Kind.REFUND:
-            row["reserved"] -= claim.amount_minor
-            if verdict.reservation is Reservation.BOOK:
-                row["refunded"] += claim.amount_minor
+        if claim.kind is Kind.REFUND:
+            for name, times in zip(
+                ("reserved", "refunded", "external"), _MOVES[verdict.reservation], strict=True
+            ):
+                row[name] += times * claim.amount_minor
+            row["late"] |= verdict.reservation is Reservation.BOOK_LATE
         if verdict.status is Status.VOIDED:
             row["voided"] = 1
         if verdict.free_slot and claim.status in _HOLDS_SLOT:
-            row["slot"] = claim.refund_id
+            row["slots"] += f",{claim.refund_id},"
+    total = """payments.reserved_minor + v.reserved + payments.refunded_minor + v.refunded
+                + payments.external_minor + v.external + payments.disputed_minor - payments.captured_minor"""
     return Write(
-        """UPDATE payments SET
+        f"""UPDATE payments SET
             reserved_minor = reserved_minor + v.reserved, refunded_minor = refunded_minor + v.refunded,
-            slot = CASE WHEN payments.slot = v.slot THEN NULL ELSE payments.slot END,
+            external_minor = external_minor + v.external,
+            excess_minor = CASE WHEN v.late = 1 AND {total} > excess_minor THEN {total} ELSE excess_minor END,
+            slot = CASE WHEN v.slots LIKE '%,' || payments.slot || ',%' THEN NULL ELSE payments.slot END,
             status = CASE WHEN v.voided = 1 THEN 'voided' ELSE payments.status END
-        FROM {source} WHERE payments.id = v.id AND {among}""",
+        FROM {{source}} WHERE payments.id = v.id AND {{among}}""",
         _PAYMENT,
-        [{"id": id_, **row} for id_, row in rows.items()],
+        [{"id": id_, **row, "late": int(row["late"])} for id_, row in rows.items()],
         "payments.id",
     )
 
