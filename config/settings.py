@@ -83,6 +83,8 @@ class Settings(_Checked):
     retry_at: Annotated[checks.ClockTime, Field(description="HH:MM from 00:00 to 23:59")] = time(9)
     retry_days: Annotated[int, checks.whole(least=0, most=30)] = 3
     permanent_failures: Literal["notify", "retry"] = "notify"
+    watch_days: Annotated[int, checks.whole(least=0, most=365)] = 14
+    """How long a refund that is at its end is looked up again; 0: never."""
     worker_threads: Annotated[int, checks.whole(least=1, most=64)] = 4
     lease_seconds: Annotated[float, checks.above_zero("seconds", most=3600)] = 60
     call_limit_seconds: Annotated[float, checks.above_zero("seconds", most=3600)] = 20

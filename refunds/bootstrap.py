@@ -59,6 +59,8 @@ def open_house(settings: Settings, *, role: str, socket_timeout_seconds: float =
         lease=timedelta(seconds=settings.lease_seconds),
         call_limit=timedelta(seconds=settings.call_limit_seconds),
         poll=timedelta(seconds=settings.poll_seconds),
+        watch=timedelta(days=settings.watch_days),
+        high_water=settings.data_dir / "high-water.json",
         redis_answers=RedisPulse(settings.redis_url).answers if settings.redis_url else None,
     )
     return House(settings, parts, broker, wakeup)

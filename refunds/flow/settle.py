@@ -7,7 +7,7 @@ from typing import assert_never
 
 import structlog
 
-from refunds.domain.judge import Verdict, judge_attempt, judge_look_up
+from refunds.domain.judge import Reservation, Verdict, judge_attempt, judge_look_up
 from refunds.domain.notice import NoticeKind
 from refunds.domain.outcome import Answer, LookUpAnswer
 from refunds.domain.status import Status
@@ -16,7 +16,9 @@ from refunds.flow.attempt import Attempted, Resolved
 from refunds.flow.breaker import count_outcomes
 from refunds.flow.notify import recipients_for
 from refunds.flow.parts import Parts
-from refunds.store import accounts, records
+from refunds.flow.restore import found_restored
+from refunds.flow.stop import stop_for_review
+from refunds.store import accounts, payments, records, refunds
 from refunds.store.accounts import Account
 from refunds.store.database import DatabaseUnavailableError, Tx, clocks
 from refunds.store.settled import Settled
@@ -54,9 +56,33 @@ def _settle_together(parts: Parts, learned: Sequence[Learned]) -> set[str]:
         group = _with_recipients(parts, tx, known, judged)
         booked = settle_group(tx, group, worker=parts.worker, now=now)
         count_outcomes(parts, tx, learned, real=real)
+        _stop_over_captured(parts, tx, [settled for settled in group if settled.claim.refund_id in booked])
+        if any(_was_forgotten(item) for item in learned):
+            why = "the gateway had carried out a refund that this database had not begun"
+            found_restored(parts, tx, why=why)
     for settled in group:
         _log(settled, booked=settled.claim.refund_id in booked)
     return booked
+
+
+def _stop_over_captured(parts: Parts, tx: Tx, booked: Sequence[Settled]) -> None:
+    """Money that turned up late may leave too little for what still waits on that payment: people decide."""
+    late = {
+        settled.claim.payment_id for settled in booked if settled.verdict.reservation is Reservation.BOOK_LATE
+    }
+    for payment_id in sorted(payments.over_captured(tx, sorted(late)) if late else ()):
+        why = f"more than was captured has left payment {payment_id}"
+        stop_for_review(parts, tx, refunds.of_payment(tx, payment_id), why=why)
+
+
+def _was_forgotten(item: Learned) -> bool:
+    """Carried out by the gateway before our first attempt: this database is older than its answers."""
+    return (
+        isinstance(item, Attempted)
+        and item.answer.found_by_look_up
+        and item.claim.number == 1
+        and not item.claim.look_first
+    )
 
 
 def _judge(parts: Parts, account: Account, item: Learned, *, now: datetime) -> Verdict:

@@ -46,7 +46,8 @@ _RETRY = Step(
     'moneyback refund retry {refund_id} --reason "cause removed"',
 )
 _IS_PAID = Step(
-    "If it does, the customer is being paid: pay nothing more, and record it here with {gateway}'s reference:",
+    "If it does, the customer is being paid: pay nothing more, and record it here with {gateway}'s own"
+    " reference:",
     'moneyback refund resolve {refund_id} --as refunded --reference REFERENCE --reason "seen at the gateway"',
 )
 _SEND_AGAIN = Step(

@@ -192,10 +192,8 @@ def _sure(facts: NoticeFacts) -> tuple[Line, ...]:
             certainty = asked or "None of the tries that found an outage was processed by the gateway."
         case NoticeKind.NEEDS_REVIEW:
             certainty = f"NO. {asked or 'moneyback did not pay, but others may have.'}"
-        case NoticeKind.TAKEN_BACK:
-            certainty = asked or f"{facts.gateway} said so when it was asked again."
-        case NoticeKind.PAID_ANYWAY:
-            certainty = asked or f"{facts.gateway} shows it when it is asked."
+        case NoticeKind.TAKEN_BACK | NoticeKind.PAID_ANYWAY:
+            certainty = asked or f"{facts.gateway} says so when it is asked."
         case NoticeKind.RESOLVED:
             certainty = asked or "The record says why."
         case _:

@@ -1,15 +1,16 @@
-"""Rows that only tell, beside a settlement: findings of look-ups, notices, answers that came too late."""
+"""Rows that only tell, beside a settlement: findings of look-ups, answers that came too late."""
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import insert
-from ulid import ULID
+from sqlalchemy import func, insert, update
 
 from refunds.domain.outcome import Finding, Outcome
 from refunds.store import tables
 from refunds.store.database import Tx
 from refunds.store.settled import Settled
+from refunds.store.types import Instant
 
 
 def insert_findings(tx: Tx, booked: Sequence[Settled], *, now: datetime) -> None:
@@ -30,32 +31,9 @@ def insert_findings(tx: Tx, booked: Sequence[Settled], *, now: datetime) -> None
         tx.execute(insert(tables.look_ups), rows)
 
 
-def insert_notices(tx: Tx, booked: Sequence[Settled], *, now: datetime) -> None:
-    """A notice for each address that a verdict tells, in the outbox from this commit on."""
-    rows = [
-        {
-            "id": f"nt_{ULID()}",
-            "refund_id": item.claim.refund_id,
-            "episode": item.claim.episode,
-            "kind": kind,
-            "occurrence": item.claim.fence,
-            "address": recipient.address,
-            "why": recipient.why,
-            "decided_at": now,
-            "status": "pending",
-            "due_at": now,
-        }
-        for item in booked
-        for kind in item.verdict.notices
-        for recipient in item.recipients
-    ]
-    if rows:
-        tx.execute(insert(tables.notices), rows)
-
-
 def keep_evidence(tx: Tx, late: Sequence[Settled], *, now: datetime) -> None:
-    """A late answer changes nothing, but what it says is kept for the look-up and for people."""
-    rows = []
+    """A late answer changes nothing, but what it says is kept for people, and starts a look-up."""
+    rows: list[dict[str, Any]] = []
     for item in late:
         learned = item.answer or item.found
         said = item.answer.outcome if item.answer else item.found.finding if item.found else None
@@ -70,9 +48,22 @@ def keep_evidence(tx: Tx, late: Sequence[Settled], *, now: datetime) -> None:
             rows.append(row)
     if rows:
         tx.execute(insert(tables.evidence), rows)
+        ids = [row["refund_id"] for row in rows if row["content"]["outcome"] in _MAY_HAVE_PAID]
+        _ask_soon(tx, ids, now=now)
 
 
-_TELLING = {
-    *(Outcome.REFUNDED, Outcome.ACCEPTED, Outcome.DECLINED),
-    *(Finding.REFUNDED, Finding.ACCEPTED, Finding.DECLINED),
-}
+def _ask_soon(tx: Tx, ids: Sequence[str], *, now: datetime) -> None:
+    """Bring the next look-up forward; never the first one of a doubt, which waits for the call's end."""
+    refunds = tables.refunds
+    these = update(refunds).where(refunds.c.id.in_(ids))
+    doubt = these.where(refunds.c.status.in_(("in_doubt", "submitted")), refunds.c.look_ups > 0)
+    tx.execute(doubt.where(refunds.c.due_at > now).values(due_at=now))
+    at_an_end = these.where(
+        refunds.c.status.in_(("refunded", "failed", "needs_review", "cancelled", "refunded_externally"))
+    )
+    until = func.coalesce(refunds.c.watch_until, now, type_=Instant())
+    tx.execute(at_an_end.values(watch_at=now, watch_until=until))
+
+
+_MAY_HAVE_PAID = {Outcome.REFUNDED, Outcome.ACCEPTED, Finding.REFUNDED, Finding.ACCEPTED}
+_TELLING = {*_MAY_HAVE_PAID, Outcome.DECLINED, Finding.DECLINED}

@@ -4,8 +4,7 @@ The fenced update of the refunds comes first; everything else joins the ids that
 that lost its lease changes no status and no sum (design.md 7).
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -13,15 +12,16 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from refunds.domain.judge import Reservation
-from refunds.domain.status import Kind, Status, check_transition
-from refunds.store import records
+from refunds.domain.status import Status, check_transition
+from refunds.store import notices, records
 from refunds.store.database import Tx
+from refunds.store.notices import Told
 from refunds.store.recordset import Write, among, as_rows, recordset, write_all
-from refunds.store.settled import Settled
+from refunds.store.settled import Recipient, Settled
 from refunds.store.statement import run
+from refunds.store.sums import move_money
 
 _WAITING = {Status.IN_DOUBT, Status.SUBMITTED}
-_HOLDS_SLOT = {Status.ATTEMPTING, Status.IN_DOUBT, Status.NEEDS_REVIEW}
 
 
 class BrokenSumError(Exception):
@@ -43,13 +43,20 @@ def settle_group(tx: Tx, group: Sequence[Settled], *, worker: str, now: datetime
         booked = [item for item in group if item.claim.refund_id in booked_ids]
         records.keep_evidence(tx, [item for item in group if item.claim.refund_id not in booked_ids], now=now)
         if booked:
-            payments = _payments([item for item in booked if not item.verdict.unmoved])
+            payments = move_money([item for item in booked if not item.verdict.unmoved])
             write_all(tx, [_attempts(booked), payments, _history(booked, worker=worker)], now=now)
             records.insert_findings(tx, booked, now=now)
-            records.insert_notices(tx, booked, now=now)
+            notices.add(tx, _told(booked), now=now)
     except IntegrityError as error:
         raise BrokenSumError(str(error.orig)) from error
     return booked_ids
+
+
+def _told(booked: Sequence[Settled]) -> Iterator[tuple[Told, Sequence[Recipient]]]:
+    for item in booked:
+        for kind in item.verdict.notices:
+            claim = item.claim
+            yield Told(claim.refund_id, claim.episode, kind, claim.fence), item.recipients
 
 
 def _lock_payments(tx: Tx, ids: Iterable[str]) -> None:
@@ -218,64 +225,6 @@ def _attempt_row(item: Settled) -> dict[str, Any]:
         "http_status": answer.http_status if answer else None,
         "duration_ms": answer.duration_ms if answer else None,
     }
-
-
-_PAYMENT = {
-    "id": "text",
-    "reserved": "bigint",
-    "refunded": "bigint",
-    "external": "bigint",
-    "late": "integer",
-    "slots": "text",
-    "voided": "integer",
-}
-
-_MOVES = {
-    Reservation.KEEP: (0, 0, 0),
-    Reservation.BOOK: (-1, 1, 0),
-    Reservation.RELEASE: (-1, 0, 0),
-    Reservation.TAKE_BACK: (1, -1, 0),
-    Reservation.BOOK_LATE: (0, 1, 0),
-    Reservation.BOOK_EXTERNAL: (0, 1, -1),
-}
-"""How often the amount is added to the payment's reserved, refunded and external sum."""
-
-
-def _payments(booked: Sequence[Settled]) -> Write:
-    """Move money between sums and free slots: one row a payment, however many of its refunds there are.
-
-    Money that turns up late may be more than was captured: that, and nothing else, raises the excess.
-    """
-    rows: dict[str, dict[str, Any]] = defaultdict(
-        lambda: {"reserved": 0, "refunded": 0, "external": 0, "late": 0, "slots": "", "voided": 0},
-    )
-    for item in booked:
-        claim, verdict = item.claim, item.verdict
-        row = rows[claim.payment_id]
-        if claim.kind is Kind.REFUND:
-            for name, times in zip(
-                ("reserved", "refunded", "external"), _MOVES[verdict.reservation], strict=True
-            ):
-                row[name] += times * claim.amount_minor
-            row["late"] |= verdict.reservation is Reservation.BOOK_LATE
-        if verdict.status is Status.VOIDED:
-            row["voided"] = 1
-        if verdict.free_slot and claim.status in _HOLDS_SLOT:
-            row["slots"] += f",{claim.refund_id},"
-    total = """payments.reserved_minor + v.reserved + payments.refunded_minor + v.refunded
-                + payments.external_minor + v.external + payments.disputed_minor - payments.captured_minor"""
-    return Write(
-        f"""UPDATE payments SET
-            reserved_minor = reserved_minor + v.reserved, refunded_minor = refunded_minor + v.refunded,
-            external_minor = external_minor + v.external,
-            excess_minor = CASE WHEN v.late = 1 AND {total} > excess_minor THEN {total} ELSE excess_minor END,
-            slot = CASE WHEN v.slots LIKE '%,' || payments.slot || ',%' THEN NULL ELSE payments.slot END,
-            status = CASE WHEN v.voided = 1 THEN 'voided' ELSE payments.status END
-        FROM {{source}} WHERE payments.id = v.id AND {{among}}""",
-        _PAYMENT,
-        [{"id": id_, **row, "late": int(row["late"])} for id_, row in rows.items()],
-        "payments.id",
-    )
 
 
 _HISTORY = {"refund_id": "text", "actor": "text", "old": "text", "new": "text", "why": "text"}
