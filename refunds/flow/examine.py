@@ -13,8 +13,9 @@ from zoneinfo import ZoneInfo
 from refunds.broker.health import redis_health
 from refunds.domain.abilities import Abilities
 from refunds.flow.parts import GatewayPart, Parts
-from refunds.store import accounts, health, schema, ticks
-from refunds.store.database import DatabaseUnavailableError, Tx, real_now
+from refunds.flow.restore import REMEMBERED
+from refunds.store import accounts, health, restores, schema, ticks
+from refunds.store.database import DatabaseUnavailableError, Tx, now, real_now
 
 SILENT_AFTER = timedelta(minutes=1)
 """A process that gave no sign of life for so long counts as gone."""
@@ -67,6 +68,7 @@ def _database(parts: Parts) -> Iterator[Finding]:
             if status.up_to_date:
                 yield from _zones(tx)
                 yield from _processes(tx)
+                yield from _restored(tx)
     except DatabaseUnavailableError as error:
         fix = "start the database or mend DATABASE_URL, then run moneyback doctor again"
         yield Finding("database", Level.FAIL, f"cannot be reached: {url}: {error}", fix)
@@ -141,6 +143,14 @@ def _processes(tx: Tx) -> Iterator[Finding]:
             yield Finding(role, Level.WARN, "no sign of life in the last minute", fix)
 
 
+def _restored(tx: Tx) -> Iterator[Finding]:
+    last = restores.latest(tx)
+    if last is not None and now(tx) - last.at < REMEMBERED:
+        what = f"an older backup was restored at {last.at:%Y-%m-%d %H:%M} UTC, by the word of {last.by}"
+        fix = "see moneyback refund list --status needs_review; every refund is looked up first meanwhile"
+        yield Finding("backup", Level.WARN, f"{what}: {last.why}", fix)
+
+
 def _redis(url: str | None) -> Iterator[Finding]:
     if url is None:
         return
@@ -170,9 +180,9 @@ def _gateways(parts: Parts) -> Iterator[Finding]:
         level = Level.FAIL if parts.mail.environment == "production" else Level.WARN
         yield Finding("gateway", level, "none is configured", "add [gateways.NAME] to moneyback.toml")
         return
-    wrong = asyncio.run(_check_all(parts.gateways, within_seconds=parts.call_limit.total_seconds()))
+    wrong = asyncio.run(check_gateways(parts.gateways, within_seconds=parts.call_limit.total_seconds()))
     for name, part in sorted(parts.gateways.items()):
-        what = _told(part.gateway.abilities)
+        what = told_abilities(part.gateway.abilities)
         if wrong[name] is None:
             yield Finding(f"gateway {name}", Level.OK, what)
         else:
@@ -180,7 +190,11 @@ def _gateways(parts: Parts) -> Iterator[Finding]:
             yield Finding(f"gateway {name}", Level.FAIL, f"{wrong[name]} ({what})", fix)
 
 
-async def _check_all(gateways: Mapping[str, GatewayPart], *, within_seconds: float) -> dict[str, str | None]:
+async def check_gateways(
+    gateways: Mapping[str, GatewayPart], *, within_seconds: float
+) -> dict[str, str | None]:
+    """What is wrong with each gateway, or None. They are closed, and of no use afterwards."""
+
     async def check(part: GatewayPart) -> str | None:
         try:
             async with asyncio.timeout(within_seconds):
@@ -194,7 +208,8 @@ async def _check_all(gateways: Mapping[str, GatewayPart], *, within_seconds: flo
     return dict(zip(gateways, found, strict=True))
 
 
-def _told(abilities: Abilities) -> str:
+def told_abilities(abilities: Abilities) -> str:
+    """Grade and abilities in words."""
     life = abilities.key_life
     words = [
         f"grade {abilities.grade.value}",

@@ -84,5 +84,10 @@ def _unknown(parts: Parts, gateway: str) -> Refusal | None:
     with parts.database.read() as tx:
         if any(lane.gateway == gateway for lane in lanes.get_all(tx)):
             return None
+    return unknown_gateway(parts, gateway)
+
+
+def unknown_gateway(parts: Parts, gateway: str) -> Refusal:
+    """There is no such gateway; these there are."""
     detail = f"there is no gateway {gateway!r}; there are {', '.join(sorted(parts.gateways)) or 'none'}"
     return Refusal.of(Cause.GATEWAY_UNKNOWN, "/gateway", detail)

@@ -56,7 +56,7 @@ _SEND_AGAIN = Step(
 )
 _GIVE_UP = Step(
     "Or give it up here, so that it can be paid another way:",
-    'moneyback refund resolve {refund_id} --as failed --reason "surely not paid"',
+    'moneyback refund resolve {refund_id} --as cancelled --reason "surely not paid"',
 )
 _BANK_PAID = Step(
     "If the customer has the money, or a dispute is open, pay nothing, and record it here:",
