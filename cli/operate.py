@@ -93,11 +93,14 @@ def _emit(refund: "Refund", *, as_json: bool) -> None:
 
 
 def _checked(reason: str) -> str:
+    from refunds.domain.redaction import found_in
     from refunds.domain.text import plain
 
     why = plain(reason, limit=REASON_LIMIT + 1)
     if not 1 <= len(why) <= REASON_LIMIT:
         raise typer.BadParameter(f"must be 1 to {REASON_LIMIT} characters", param_hint="--reason")
+    if what := found_in(reason):
+        raise typer.BadParameter(f"must not hold {what}: it stays in the history", param_hint="--reason")
     return why
 
 

@@ -8,7 +8,7 @@ import structlog
 
 from refunds.domain.outcome import Answer, Finding, LookUpAnswer, Outcome, Reason
 from refunds.domain.status import Status
-from refunds.domain.text import plain
+from refunds.domain.text import harmless
 from refunds.flow.parts import Parts
 from refunds.ports import Call
 from refunds.store.claim import Claim
@@ -113,11 +113,11 @@ Told = TypeVar("Told", Answer, LookUpAnswer)
 
 
 def _fit(told: Told) -> Told:
-    """The gateway's words, made fit to be stored."""
-    words: dict[str, Any] = {"code": plain(told.code, limit=100), "text": plain(told.text, limit=500)}
-    words["reference"] = told.reference and plain(told.reference, limit=200)
+    """The gateway's words, made fit to be stored: whatever a gateway repeats of a card ends here."""
+    words: dict[str, Any] = {"code": harmless(told.code, limit=100), "text": harmless(told.text, limit=500)}
+    words["reference"] = told.reference and harmless(told.reference, limit=200)
     if isinstance(told, Answer):
-        words["request_id"] = told.request_id and plain(told.request_id, limit=200)
+        words["request_id"] = told.request_id and harmless(told.request_id, limit=200)
     return replace(told, **words)
 
 

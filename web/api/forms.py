@@ -5,7 +5,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from refunds.domain.status import Kind, Status
-from refunds.flow.request import Line
+from refunds.flow.refusal import Cause
+from refunds.flow.request import Line, not_kept
 from web.api.problems import ProblemError
 
 Limit = Annotated[int, Field(ge=1, le=200, description="items of a page")]
@@ -58,7 +59,9 @@ class Decision(BaseModel):
 
 
 def read_decision(document: dict[str, Any]) -> Decision:
-    """The form filled. Raises ProblemError: 422."""
+    """The form filled. Raises ProblemError: 422, for card data, keys and tokens too."""
+    if held := not_kept(document):
+        raise ProblemError(Cause.INVALID, held[0].detail, errors=held)
     try:
         return Decision.model_validate(document)
     except ValidationError as error:
