@@ -47,7 +47,7 @@ def card_data_in(text: str) -> str | None:
 
 def might_hold_card(text: str) -> bool:
     """Cheap, and never wrong when it says no: most texts have nothing to look at."""
-    if not text.isascii():
+    if not text.isascii() or _ESCAPED.search(text):
         return True
     if len(text) >= LENGTHS.start and (_DIGITS.search(text) or _BASE64_DIGITS.search(text)):
         return True
@@ -64,7 +64,11 @@ def is_card_number(digits: str) -> bool:
 
 
 def ascii_digits(text: str) -> str:
-    """The text, as long as before, with every digit, blank and dash of any alphabet as its ASCII one."""
+    """The text, as long as before, with every digit, blank and dash of any alphabet as its ASCII one.
+
+    Characters that JSON has escaped are read too.
+    """
+    text = _ESCAPED.sub(_read_escape, text)
     return text if text.isascii() else "".join(map(_ascii, text))
 
 
@@ -82,6 +86,15 @@ def names_part(name: str) -> bool:
 
 _NOTHING = "\x01"
 """Stands for what nobody sees: zero width, combining marks, controls."""
+
+
+_ESCAPED = re.compile(r"\\+u(?:d[89ab][0-9a-f]{2}\\+ud[c-f][0-9a-f]{2}|[0-9a-f]{4})", re.IGNORECASE)
+
+
+def _read_escape(found: re.Match[str]) -> str:
+    units = "".join(chr(int(unit, 16)) for unit in re.findall("u([0-9A-Fa-f]{4})", found[0]))
+    char = units.encode("utf-16", "surrogatepass").decode("utf-16", "replace")[0]
+    return _ascii(char) + _NOTHING * (len(found[0]) - 1)
 
 
 @lru_cache(maxsize=4096)
@@ -119,10 +132,10 @@ class _Spans:
         return "".join([*kept, text[end:]]) if kept else text
 
 
-# Between two digits of a number: up to three of these. Dashes and blanks may mix, others must all be alike.
+# Between two digits of a number: a few of these. Dashes and blanks may mix, others must all be alike.
 _BETWEEN = r"[\s._/|*\x00-\x1f-]"
-_DIGITS = re.compile(rf"[0-9](?:{_BETWEEN}{{0,3}}[0-9]){{12}}")
-_RUN = re.compile(rf"(?<![A-Za-z0-9])[0-9](?:{_BETWEEN}{{0,3}}[0-9])*(?![A-Za-z0-9])")
+_DIGITS = re.compile(rf"[0-9](?:{_BETWEEN}{{0,16}}[0-9]){{12}}")
+_RUN = re.compile(rf"(?<![A-Za-z0-9])[0-9](?:{_BETWEEN}{{0,16}}[0-9])*(?![A-Za-z0-9])")
 _GROUP = re.compile("[0-9]+")
 _UNSEEN = re.compile(r"[\x00-\x08\x0e-\x1b]")
 

@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import json
-import re
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -104,12 +103,8 @@ def _harmless(body: str) -> str:
     try:
         document = json.loads(body)
     except (ValueError, RecursionError):
-        read = _ESCAPE.sub(lambda found: chr(int(found[1], 16)), body)
-        return redacted_text(read if redacted_text(read) != read else body)
+        return redacted_text(body)
     return _written(document) if not_kept(document) else redacted_text(body)
-
-
-_ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
 
 
 def _park(parts: Parts, raw: str, why: str) -> None:

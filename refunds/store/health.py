@@ -91,8 +91,8 @@ class PostgresHealth:
         return Fault(
             f"PostgreSQL has fsync {fsync} and synchronous_commit {self.synchronous_commit}: "
             "commits can be lost",
-            "set fsync = on and synchronous_commit = on in postgresql.conf and reload; no role or database may"
-            " have it otherwise",
+            "set fsync = on and synchronous_commit = on in postgresql.conf and reload;"
+            " no role or database may have it otherwise",
         )
 
 
