@@ -25,16 +25,21 @@ _BASE64 = re.compile("|".join(base64.b64encode(issuer.encode()).decode() for iss
 _NAMES = "|".join(CODE_NAMES)
 _CODE = re.compile(rf"(?:{_NAMES})\W{{0,6}}(?:is\W{{1,3}})?([0-9]{{3,4}})(?![0-9])", re.IGNORECASE)
 _MARK = re.compile(re.escape(MARK), re.IGNORECASE)
-_ESCAPE = re.compile(r"\\+u([0-9a-fA-F]{4})")
+_ESCAPES = re.compile(r"(?:\\+u[0-9a-fA-F]{4})+")
 _FOREIGN = re.compile(r"[^\x00-\x7f]")
 
 
 def hits(content: str | bytes) -> set[str]:
     """Everything planted that stands there."""
     found = content.decode("utf-8", "replace") if isinstance(content, bytes) else content
-    found = _ESCAPE.sub(lambda escaped: chr(int(escaped[1], 16)), found)
+    found = _ESCAPES.sub(_unescaped, found)
     found = _FOREIGN.sub(lambda char: str(unicodedata.digit(char[0], char[0])), found)
     return {*_numbers(re.sub("[^0-9]", "", found)), *_encoded(found), *_codes(found), *_secrets(found)}
+
+
+def _unescaped(escapes: re.Match[str]) -> str:
+    units = "".join(chr(int(unit, 16)) for unit in re.findall("u([0-9a-fA-F]{4})", escapes[0]))
+    return units.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def hits_in_folder(folder: Path) -> set[str]:

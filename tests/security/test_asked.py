@@ -31,6 +31,10 @@ def _documents() -> list[dict[str, object]]:
     ]
 
 
+def _log_format(house: House) -> str:
+    return "json" if house.parts.database.sqlite else "text"
+
+
 def _is_refused_for_it(answer: object) -> bool:
     return (
         isinstance(answer, Refusal)
@@ -41,12 +45,12 @@ def _is_refused_for_it(answer: object) -> bool:
 
 
 def test_every_planted_text_is_refused_in_every_field_and_kept_nowhere(
-    either_house: House, tmp_path: Path, log_format: str
+    either_house: House, tmp_path: Path
 ) -> None:
     documents = _documents()
     assert len(documents) == 8 * len(cards()) + len(codes()) + len(keys())
     asked = [Asked(f"k-{number}", document) for number, document in enumerate(documents)]
-    with listening(log_format) as log:
+    with listening(_log_format(either_house)) as log:
         taken = take_in(either_house.parts, asked, caller="shop", source="test", keep_refusals=True)
 
     refused = [_is_refused_for_it(answer) for answer in taken]
@@ -91,9 +95,9 @@ def test_an_idempotency_key_may_hold_none_of_it(house: House) -> None:
     assert hits(repr(taken)) == set()
 
 
-def test_refused_messages_are_parked_without_it(either_house: House, tmp_path: Path, log_format: str) -> None:
+def test_refused_messages_are_parked_without_it(either_house: House, tmp_path: Path) -> None:
     documents = _documents()[::47]
-    with listening(log_format) as log:
+    with listening(_log_format(either_house)) as log:
         for number, document in enumerate(documents):
             message = {"version": 1, "idempotency_key": f"m-{number}", "request": document}
             assert take_message(either_house.parts, message, stopping=threading.Event())
