@@ -1,15 +1,14 @@
-"""Card data in text: numbers in every spelling that people and machines use, tracks, security codes.
+"""Card numbers in text, in every spelling that people and machines use.
 
 A card number has 13 to 19 digits, single blanks or dashes may stand between them, no letter or digit touches
 it, and its check digit is right (ISO/IEC 7812-1, annex B). Found besides: other alphabets' digits, invisible
-characters between digits, wider or other separators, base64. Times, dates and UUIDs are no card numbers.
+characters between digits, wider or other separators. Times, dates and UUIDs are no card numbers.
 """
 
-import base64
-import binascii
 import re
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 
 LENGTHS = range(13, 20)
@@ -17,42 +16,14 @@ LENGTHS = range(13, 20)
 Span = tuple[int, int]
 
 
-def without_card_data(text: str, *, last_four: bool = False) -> str:
-    """The text with `[card]` for each number, `[track data]` for each track, `***` for each security code.
-
-    `last_four` shows `[card …1111]` instead, which PCI DSS 3.4.1 allows and people recognise.
-    """
-    if not might_hold_card(text):
-        return text
-    text = _TRACK_SPANS.replaced(text, lambda _: "[track data]")
-    text = _CODE_SPANS.replaced(text, lambda _: "***")
-    text = _BASE64_SPANS.replaced(text, lambda _: "[card]")
-    return _NUMBER_SPANS.replaced(text, lambda digits: f"[card …{digits[-4:]}]" if last_four else "[card]")
-
-
-def card_data_in(text: str) -> str | None:
-    """What a text holds of a card, in words; None if nothing."""
-    if not might_hold_card(text):
-        return None
-    for spans, what in (
-        (_TRACK_SPANS, "a card's track data"),
-        (_NUMBER_SPANS, "a card number"),
-        (_BASE64_SPANS, "a card number"),
-        (_CODE_SPANS, "a card's security code"),
-    ):
-        if next(spans.find(ascii_digits(text)), None):
-            return what
-    return None
-
-
-def might_hold_card(text: str) -> bool:
-    """Cheap, and never wrong when it says no: most texts have nothing to look at."""
-    if not text.isascii() or _ESCAPED.search(text):
-        return True
-    if len(text) >= LENGTHS.start and (_DIGITS.search(text) or _BASE64_DIGITS.search(text)):
-        return True
-    lowered = text.lower()
-    return any(word in lowered for word in _CODE_WORDS)
+def card_numbers(text: str) -> Iterator[Span]:
+    """Where card numbers stand in a text that `ascii_digits` has read."""
+    if not DIGITS.search(text):
+        return
+    text = _NO_CARD.sub(lambda found: "," * len(found[0]), text)
+    for run in _RUN.finditer(text):
+        if run.end() - run.start() >= LENGTHS.start:
+            yield from _in_groups(_groups(text, run))
 
 
 def is_card_number(digits: str) -> bool:
@@ -68,7 +39,7 @@ def ascii_digits(text: str) -> str:
 
     Characters that JSON has escaped are read too.
     """
-    text = _ESCAPED.sub(_read_escape, text)
+    text = ESCAPED.sub(_read_escape, text)
     return text if text.isascii() else "".join(map(_ascii, text))
 
 
@@ -88,7 +59,7 @@ _NOTHING = "\x01"
 """Stands for what nobody sees: zero width, combining marks, controls."""
 
 
-_ESCAPED = re.compile(r"\\+u(?:d[89ab][0-9a-f]{2}\\+ud[c-f][0-9a-f]{2}|[0-9a-f]{4})", re.IGNORECASE)
+ESCAPED = re.compile(r"\\+u(?:d[89ab][0-9a-f]{2}\\+ud[c-f][0-9a-f]{2}|[0-9a-f]{4})", re.IGNORECASE)
 
 
 def _read_escape(found: re.Match[str]) -> str:
@@ -117,24 +88,9 @@ def _ascii(char: str) -> str:
     return plain if len(plain) == 1 and plain.isascii() else char
 
 
-class _Spans:
-    """Where something stands in a text, and the text with something else there."""
-
-    def __init__(self, find: Callable[[str], Iterator[Span]]) -> None:
-        self.find = find
-
-    def replaced(self, text: str, shown: Callable[[str], str]) -> str:
-        plain = ascii_digits(text)
-        kept, end = [], 0
-        for start, stop in self.find(plain):
-            kept += [text[end:start], shown(re.sub("[^0-9]", "", plain[start:stop]))]
-            end = stop
-        return "".join([*kept, text[end:]]) if kept else text
-
-
 # Between two digits of a number: a few of these. Dashes and blanks may mix, others must all be alike.
 _BETWEEN = r"[\s._/|*\x00-\x1f-]"
-_DIGITS = re.compile(rf"[0-9](?:{_BETWEEN}{{0,16}}[0-9]){{12}}")
+DIGITS = re.compile(rf"[0-9](?:{_BETWEEN}{{0,16}}[0-9]){{12}}")
 _RUN = re.compile(rf"(?<![A-Za-z0-9])[0-9](?:{_BETWEEN}{{0,16}}[0-9])*(?![A-Za-z0-9])")
 _GROUP = re.compile("[0-9]+")
 _UNSEEN = re.compile(r"[\x00-\x08\x0e-\x1b]")
@@ -154,51 +110,81 @@ _NO_CARD = re.compile(
 )
 
 
-def _numbers(text: str) -> Iterator[Span]:
-    if not _DIGITS.search(text):
-        return
-    text = _NO_CARD.sub(lambda found: "," * len(found[0]), text)
-    for run in _RUN.finditer(text):
-        if run.end() - run.start() < LENGTHS.start:
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Digits that stand together, and what stands before them: any blanks are one."""
+
+    start: int
+    end: int
+    digits: str
+    before: str
+
+
+def _in_groups(groups: list[_Group]) -> Iterator[Span]:
+    """First what is printed as cards are; then, of what is left, all that may be a part of one."""
+    left = start = 0
+    while start < len(groups):
+        end = _card_end(groups[start : start + LENGTHS.stop], as_printed=True)
+        if end is None:
+            start += 1
             continue
-        groups, between = _groups(text, run)
-        start = 0
-        while start < len(groups):
-            end = _card_end(text, groups, between, start)
-            if end is None:
-                start += 1
-            else:
-                yield groups[start][0], groups[end - 1][1]
-                start = end
+        yield from _united(groups[left:start])
+        yield groups[start].start, groups[start + end - 1].end
+        left = start = start + end
+    yield from _united(groups[left:])
 
 
-def _groups(text: str, run: re.Match[str]) -> tuple[list[Span], list[str]]:
-    """Groups of digits, and what stands before each: invisible signs join, any blanks are one."""
-    groups: list[Span] = []
-    between: list[str] = []
+def _united(groups: list[_Group]) -> Iterator[Span]:
+    """Numbers that overlap as one: which of them is a card, none can say."""
+    pending: Span | None = None
+    for index, group in enumerate(groups):
+        if pending is not None and group.start > pending[1]:
+            yield pending
+            pending = None
+        end = _card_end(groups[index : index + LENGTHS.stop], as_printed=False)
+        if end is not None:
+            stop = groups[index + end - 1].end
+            pending = (group.start, stop) if pending is None else (pending[0], max(pending[1], stop))
+    if pending is not None:
+        yield pending
+
+
+def _groups(text: str, run: re.Match[str]) -> list[_Group]:
+    """The groups of a run; invisible signs join what is beside them."""
+    groups: list[_Group] = []
     for found in _GROUP.finditer(text, run.start(), run.end()):
-        seen = _UNSEEN.sub("", text[groups[-1][1] : found.start()]) if groups else ""
-        if groups and not seen:
-            groups[-1] = (groups[-1][0], found.end())
+        before = _UNSEEN.sub("", text[groups[-1].end : found.start()]) if groups else ""
+        if groups and not before:
+            last = groups.pop()
+            groups.append(_Group(last.start, found.end(), last.digits + found[0], last.before))
         else:
-            groups.append(found.span())
-            between.append(re.sub(r"\s+", " ", seen))
-    return groups, between
+            groups.append(_Group(*found.span(), found[0], re.sub(r"\s+", " ", before)))
+    return groups
 
 
-def _card_end(text: str, groups: list[Span], between: list[str], start: int) -> int | None:
-    """Index after the longest card number that begins with this group: dates and amounts may stand beside."""
+def _card_end(groups: list[_Group], *, as_printed: bool) -> int | None:
+    """Index after the longest card number that begins with the first group."""
     found, digits = None, ""
     sizes: list[int] = []
-    for index in range(start, len(groups)):
-        group = re.sub("[^0-9]", "", text[groups[index][0] : groups[index][1]])
-        sizes.append(len(group))
-        digits += group
+    for index, group in enumerate(groups):
+        sizes.append(len(group.digits))
+        digits += group.digits
         if len(digits) >= LENGTHS.stop:
             break
-        if is_card_number(digits) and _is_spelling(between[start + 1 : index + 1], sizes):
+        spelt = _is_printed(sizes) if as_printed else True
+        if (
+            spelt
+            and is_card_number(digits)
+            and _is_spelling([part.before for part in groups[1 : index + 1]], sizes)
+        ):
             found = index + 1
     return found
+
+
+def _is_printed(sizes: list[int]) -> bool:
+    """In one piece, in fours, or as American Express and Diners print theirs."""
+    in_fours = all(size % 4 == 0 for size in sizes[:-1])
+    return len(sizes) == 1 or in_fours or sizes in ([4, 6, 5], [4, 6, 4])
 
 
 _TWO_GROUPS = 2
@@ -214,62 +200,3 @@ def _is_spelling(between: list[str], sizes: list[int]) -> bool:
         return False
     alike = len(set(sizes[:-1])) == 1 and sizes[-1] <= sizes[0]
     return alike or all(size >= _LEAST_GROUP for size in sizes[:-1])
-
-
-# ISO/IEC 7813, with or without sentinels, cut off or whole; D for = in the chip's copy of track 2.
-_TRACK = re.compile(
-    r"%?\s?[Bb][0-9](?:\s?[0-9]){11,18}\s?\^[^^\r\n]{0,40}\^[0-9]{0,4}[^\s?]{0,60}\??"
-    r"|;?(?<![A-Za-z0-9])[0-9]{12,19}(?:=[0-9]{4}|D[0-9]{7})[0-9]{0,40}[Ff]?\??"
-)
-
-
-def _tracks(text: str) -> Iterator[Span]:
-    return (found.span() for found in _TRACK.finditer(text))
-
-
-_CODE_WORDS = ("cvv", "cvc", "cvn", "cvd", "cav2", "security", "verification")
-_NAMED_CODE = re.compile(
-    r"(?<![A-Za-z0-9])(?:card[\W_]{0,2})?"
-    r"(?:cvv|cvc|cvn|cvd|cav2|security[\W_]{0,2}(?:code|number)|card[\W_]{0,2}verification)[0-9]?"
-    r"(?:[\W_]{0,2}(?:code|number|value|no))?(?:[\W_]{0,3}(?:is|was))?[\W_]{0,4}(?P<code>[0-9]{3,4})(?![A-Za-z0-9])",
-    re.IGNORECASE,
-)
-
-
-def _codes(text: str) -> Iterator[Span]:
-    return (found.span("code") for found in _NAMED_CODE.finditer(text))
-
-
-# Three digits in a row, at any place where base64 keeps bytes together.
-_BASE64_DIGITS = re.compile("[M-O][DTjz][AEIMQUYcgk][w-z0-5]")
-_BASE64 = re.compile(r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{18,}={0,2}")
-_BASE64_PIECE = re.compile("[A-Za-z0-9]{18,}")
-
-
-def _encoded(text: str) -> Iterator[Span]:
-    if not _BASE64_DIGITS.search(text):
-        return
-    for found in _BASE64.finditer(text):
-        pieces = {found[0].rstrip("="), *_BASE64_PIECE.findall(found[0])}
-        if any(_holds_number(_decoded(piece)) for piece in pieces):
-            yield found.span()
-
-
-def _holds_number(text: str) -> bool:
-    plain = ascii_digits(text)
-    return next(_numbers(plain), None) is not None or next(_tracks(plain), None) is not None
-
-
-def _decoded(piece: str) -> str:
-    whole = piece[: len(piece) - 1] if len(piece) % 4 == 1 else piece
-    try:
-        read = base64.b64decode(whole.translate(_URL_SAFE) + "=" * (-len(whole) % 4))
-    except (binascii.Error, ValueError):
-        return ""
-    return read.decode("utf-8", "replace")
-
-
-_URL_SAFE = str.maketrans("-_", "+/")
-
-_NUMBER_SPANS, _TRACK_SPANS = _Spans(_numbers), _Spans(_tracks)
-_CODE_SPANS, _BASE64_SPANS = _Spans(_codes), _Spans(_encoded)

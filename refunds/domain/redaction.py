@@ -7,6 +7,7 @@ from itertools import islice
 from typing import Any
 
 from refunds.domain import card
+from refunds.domain.card_data import card_data_in, without_card_data
 from refunds.domain.secret import SECRET_NAME, SURE_NAME, without_secrets
 
 MOST_DEEP = 12
@@ -14,14 +15,14 @@ MOST_DEEP = 12
 
 def redacted_text(text: str, *, last_four: bool = False) -> str:
     """The text without keys, tokens and card data; `last_four` lets people recognise a card."""
-    return card.without_card_data(without_secrets(text), last_four=last_four)
+    return without_card_data(without_secrets(text), last_four=last_four)
 
 
 def found_in(text: str) -> str | None:
     """What a text holds that must not be kept, in words; None if nothing."""
     if without_secrets(text) != text:
         return "a key or token"
-    return card.card_data_in(text)
+    return card_data_in(text)
 
 
 def redacted(value: object, *, depth: int = 0, most_deep: int = MOST_DEEP) -> object:
@@ -119,7 +120,7 @@ def _forbidden_value(name: str, value: object) -> str | None:
         return None
     if isinstance(value, str) and SURE_NAME.search(name):
         return "a key or token"
-    if name and not name.isdigit() and card.card_data_in(f"{name}: {value}") == "a card's security code":
+    if name and not name.isdigit() and card_data_in(f"{name}: {value}") == "a card's security code":
         return "a card's security code"
     return found_in(value) if isinstance(value, str) else None
 
