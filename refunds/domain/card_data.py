@@ -38,12 +38,16 @@ def card_data_in(text: str) -> str | None:
 
 def might_hold_card(text: str) -> bool:
     """Cheap, and never wrong when it says no: most texts have nothing to look at."""
-    if not text.isascii() or ESCAPED.search(text):
+    if not text.isascii() or ("\\" in text and ESCAPED.search(text)):
         return True
     if len(text) >= LENGTHS.start and (DIGITS.search(text) or _BASE64_DIGITS.search(text)):
         return True
-    lowered = text.lower()
-    return any(word in lowered for word in _CODE_WORDS)
+    return names_code(text)
+
+
+def names_code(text: str) -> bool:
+    """Whether it speaks of a security code."""
+    return _CODE_WORDS.search(text.lower()) is not None
 
 
 class _Spans:
@@ -72,7 +76,7 @@ def _tracks(text: str) -> Iterator[Span]:
     return (found.span() for found in _TRACK.finditer(text))
 
 
-_CODE_WORDS = ("cvv", "cvc", "cvn", "cvd", "cav2", "security", "verification")
+_CODE_WORDS = re.compile("cv[vcnd]|cav2|security|verification")
 _NAMED_CODE = re.compile(
     r"(?<![A-Za-z0-9])(?:card[\W_]{0,2})?"
     r"(?:cvv|cvc|cvn|cvd|cav2|security[\W_]{0,2}(?:code|number)|card[\W_]{0,2}verification)[0-9]?"

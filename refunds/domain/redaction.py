@@ -1,13 +1,15 @@
 """Redaction: no card data, no key and no token in what is kept, logged or told; refused in what is asked."""
 
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 from typing import Any
 
 from refunds.domain import card
-from refunds.domain.card_data import card_data_in, without_card_data
+from refunds.domain.card_data import card_data_in, names_code, without_card_data
 from refunds.domain.secret import SECRET_NAME, SURE_NAME, without_secrets
 
 MOST_DEEP = 12
@@ -77,10 +79,11 @@ def _redacted_fields(fields: Mapping[object, object], *, depth: int, most_deep: 
     split = _split(items)
     clean: dict[str, object] = {}
     for index, (key, item) in enumerate(items):
-        name, is_secret = _key(key)
+        known = _name(key)
+        name = known.shown
         if index in split:
             clean[name] = "[card]"
-        elif is_secret and item is not None:
+        elif known.hides and item is not None:
             clean[name] = "***"
         elif isinstance(item, int) and key.endswith("_minor"):
             clean[name] = item
@@ -89,19 +92,13 @@ def _redacted_fields(fields: Mapping[object, object], *, depth: int, most_deep: 
     return clean
 
 
-@lru_cache(maxsize=1024)
-def _key(name: str) -> tuple[str, bool]:
-    """A key as it is written, and whether a secret stands under it: the same few, for every event."""
-    return redacted_text(name), SECRET_NAME.search(name) is not None
-
-
 def _forbidden(document: object) -> Iterator[tuple[str, str]]:
     waiting: list[tuple[str, str, object]] = [("", "", document)]
     while waiting:
         pointer, name, value = waiting.pop()
         if isinstance(value, Mapping):
             items = [(str(key), item) for key, item in value.items()]
-            yield from ((pointer, f"{what} in a name") for key, _ in items if (what := found_in(key)))
+            yield from ((pointer, f"{what} in a name") for key, _ in items if (what := _name(key).holds))
             split = _split(items)
         elif isinstance(value, list | tuple):
             items = [(str(index), item) for index, item in enumerate(value)]
@@ -110,7 +107,7 @@ def _forbidden(document: object) -> Iterator[tuple[str, str]]:
             if what := _forbidden_value(name, value):
                 yield pointer, what
             continue
-        inner = [(f"{pointer}/{_part(key)}", key, item) for key, item in items]
+        inner = [(f"{pointer}/{_name(key).part}", key, item) for key, item in items]
         yield from ((inner[index][0], "a part of a card number") for index in sorted(split))
         waiting += reversed(inner)
 
@@ -118,16 +115,50 @@ def _forbidden(document: object) -> Iterator[tuple[str, str]]:
 def _forbidden_value(name: str, value: object) -> str | None:
     if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
         return None
-    if isinstance(value, str) and SURE_NAME.search(name):
+    known = _name(name)
+    if known.is_secret and isinstance(value, str):
         return "a key or token"
-    if name and not name.isdigit() and card_data_in(f"{name}: {value}") == "a card's security code":
+    if known.is_code and card_data_in(f"{name}: {value}") == "a card's security code":
         return "a card's security code"
     return found_in(value) if isinstance(value, str) else None
 
 
-def _part(key: str) -> str:
-    """One part of a JSON pointer (RFC 6901), bounded."""
-    return redacted_text(key).replace("~", "~0").replace("/", "~1")[:100]
+@dataclass(frozen=True, slots=True)
+class _Name:
+    """What a field's name says. `part` is its part of a JSON pointer (RFC 6901), bounded and harmless."""
+
+    shown: str
+    part: str
+    hides: bool
+    holds: str | None
+    is_secret: bool
+    is_code: bool
+    may_be_split: bool
+
+
+_PLAIN_NAME = re.compile("[A-Za-z_]{1,40}[0-9]{0,3}|[0-9]{1,4}")
+
+
+def _name(key: str) -> _Name:
+    """The same few, for every document; none that may hold a number is remembered."""
+    return _remembered(key) if _PLAIN_NAME.fullmatch(key) else _judged(key)
+
+
+@lru_cache(maxsize=1024)
+def _remembered(key: str) -> _Name:
+    return _judged(key)
+
+
+def _judged(key: str) -> _Name:
+    return _Name(
+        shown=redacted_text(key),
+        part=redacted_text(key).replace("~", "~0").replace("/", "~1")[:100],
+        hides=SECRET_NAME.search(key) is not None,
+        holds=found_in(key),
+        is_secret=SURE_NAME.search(key) is not None,
+        is_code=names_code(key),
+        may_be_split=card.names_part(key),
+    )
 
 
 _PART_LIMIT = 40
@@ -138,8 +169,10 @@ def _split(items: Iterable[tuple[str, object]]) -> set[int]:
     found: set[int] = set()
     parts: list[tuple[int, str]] = []
     for index, (name, item) in enumerate(items):
-        digits = card.digits_of_part(item) if isinstance(item, str) and len(item) <= _PART_LIMIT else ""
-        if not digits or not card.names_part(name):
+        digits = ""
+        if isinstance(item, str) and len(item) <= _PART_LIMIT and _name(name).may_be_split:
+            digits = card.digits_of_part(item)
+        if not digits:
             parts = []
             continue
         parts.append((index, digits))
