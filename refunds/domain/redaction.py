@@ -14,6 +14,8 @@ from refunds.domain.secret import SECRET_NAME, SURE_NAME, without_secrets
 
 MOST_DEEP = 12
 
+_SHORTEST = len("pwd=x")
+
 
 def redacted_text(text: str, *, last_four: bool = False) -> str:
     """The text without keys, tokens and card data; `last_four` lets people recognise a card."""
@@ -22,6 +24,8 @@ def redacted_text(text: str, *, last_four: bool = False) -> str:
 
 def found_in(text: str) -> str | None:
     """What a text holds that must not be kept, in words; None if nothing."""
+    if len(text) < _SHORTEST:
+        return None
     if without_secrets(text) != text:
         return "a key or token"
     return card_data_in(text)
