@@ -96,7 +96,7 @@ def test_an_idempotency_key_may_hold_none_of_it(house: House) -> None:
 
 
 def test_refused_messages_are_parked_without_it(either_house: House, tmp_path: Path) -> None:
-    documents = _documents()[::47]
+    documents = _documents()[::67]
     with listening(_log_format(either_house)) as log:
         for number, document in enumerate(documents):
             message = {"version": 1, "idempotency_key": f"m-{number}", "request": document}
@@ -128,13 +128,13 @@ def _park(house: House, body: str) -> None:
 
 
 def test_over_http_the_answer_names_the_field_and_repeats_nothing(tmp_path: Path, log_format: str) -> None:
-    documents = _documents()[::23]
+    documents = _documents()[::41]
     answers: list[httpx.Response] = []
     with listening(log_format) as log, running(tmp_path / "data") as here, here.client("admin") as client:
         for number, document in enumerate(documents):
             headers = {"Idempotency-Key": f"h-{number}"}
             answers.append(client.post("/v1/refunds", json=document, headers=headers))
-        for (_, text), put in zip(texts()[::61], itertools.cycle(places.REGISTERED.values()), strict=False):
+        for (_, text), put in zip(texts()[::121], itertools.cycle(places.REGISTERED.values()), strict=False):
             answers.append(client.post("/v1/payments", json=put(text)))
             decision = {"reason": text}
             answers.append(client.post(f"/v1/refunds/rf_{'0' * 26}/cancel", json=decision))
@@ -163,7 +163,7 @@ def test_on_the_command_line_it_is_refused_and_repeated_nowhere(tmp_path: Path) 
     refund = here.create("one")
     said = ""
     with listening("text"):
-        for number, (_, text) in enumerate(texts()[::301]):
+        for number, (_, text) in enumerate(texts()[::501]):
             request = json.dumps({"transaction_id": "pay_one", "amount": "1.00", "reason": text})
             asked = here.run("refund", "create", "--file", "-", "--key", f"c-{number}", stdin=request)
             options = here.run("refund", "create", "--order", text, "--amount", "1.00")
