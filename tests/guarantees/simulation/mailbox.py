@@ -51,8 +51,8 @@ class Mailbox:
     refused_for_good: set[tuple[str, str]] = field(default_factory=set)
     """(refund, address) whose mail met a lasting refusal."""
     counts: Counter[str] = field(default_factory=Counter)
-    down: Callable[[], bool] = lambda: False
-    tap: Callable[[str], None] = lambda _: None
+    down: Callable[[], bool] = field(default=lambda: False)
+    tap: Callable[[str], None] = field(default=lambda _: None)
 
     def deliver(self, mail: Mail) -> Delivery:
         """Take it, refuse it, hang or drop, by chance and by the manners of the address."""

@@ -29,7 +29,7 @@ from tests.guarantees.simulation.process import Lane, Worker
 UNPAID_EVERY_SECONDS = 6 * 3600
 """How often the world looks for what is long unpaid; the product does every minute."""
 
-LONGEST_LOOK_SECONDS = 120.0
+LONGEST_LOOK_SECONDS = 1800.0
 """While something is overdue and looks find nothing to do, they become as rare as this."""
 
 RING_SHARE = 0.3
@@ -41,13 +41,20 @@ class Died(BaseException):
 
 @dataclass(slots=True)
 class Wishes:
-    """How a world is furnished. `pace_seconds`: how long at most a due moment waits for a look."""
+    """How a world is furnished. `pace_seconds`: how long at most a due moment waits for a look.
+
+    Chances from 0 to 1: of a ring to be lost, of a worker to be killed or frozen beyond its lease before any
+    step, of a process to die at any step of the outside (`deaths_outside`).
+    """
 
     workers: int = 2
     schedulers: int = 1
     places: int = 50
     notify_emails: tuple[str, ...] = ("oncall@shop.test", "finance@shop.test", "desk@shop.test")
     lose_rings: float = 0.0
+    kills: float = 0.0
+    freezes: float = 0.0
+    deaths_outside: float = 0.0
     pace_seconds: float = 2.0
     lease: timedelta = timedelta(seconds=60)
     call_limit: timedelta = timedelta(seconds=20)
@@ -85,6 +92,9 @@ class World:
         self._restless = True
         self._in_vain = 0
         self._nobody_stops = threading.Event()
+        if self.wishes.deaths_outside:
+            for outside in (*self.banks.values(), mailbox):
+                outside.tap = self._perhaps_die
         self.web = self.parts("web")
         self.schedulers = [self.parts("scheduler") for _ in range(self.wishes.schedulers)]
         for _ in range(self.wishes.workers):
@@ -171,6 +181,7 @@ class World:
         choices += [partial(self._tick, index, name) for index, name in sorted(self._ticks)]
         if not choices:
             return False
+        self._strike()
         try:
             if self.chance.choice(choices)():
                 self._changed()
@@ -180,7 +191,23 @@ class World:
         self.clock.advance(self.chance.random() * 0.01)
         return True
 
+    def _strike(self) -> None:
+        """Perhaps a worker is killed or frozen now."""
+        luck = self.chance.random()
+        if luck < self.wishes.kills:
+            self.kill(self.chance.choice(self.workers))
+        elif luck < self.wishes.kills + self.wishes.freezes and len(self.awake()) > 1:
+            lease = self.wishes.lease.total_seconds()
+            self.freeze(self.chance.choice(self.awake()), lease * self.chance.uniform(1.2, 20))
+
+    def _perhaps_die(self, point: str) -> None:
+        if self.chance.random() < self.wishes.deaths_outside:
+            self.counts[f"deaths at {point}"] += 1
+            raise Died
+
     def _let_call(self, worker: Worker) -> bool:
+        if worker not in self.awake():
+            return True
         try:
             worker.calls.step(self.chance, at_most=self.chance.choice((1, 5, 1000, 1000)))
         except Died:
@@ -188,6 +215,8 @@ class World:
         return True
 
     def _turn(self, worker: Worker, lane: Lane) -> bool:
+        if worker not in self.awake():
+            return True
         try:
             return worker.turn(lane)
         except Died:
@@ -252,7 +281,7 @@ class World:
         pace = self.wishes.pace_seconds
         looks = [
             self.clock.until(moment) + 0.001 + self.chance.random() * pace
-            for moment in (due.refund, due.lease, due.notice, due.lane)
+            for moment in (due.refund, due.lease, due.notice, due.notice_lease, due.lane)
             if moment is not None
         ]
         if due.overdue or self._restless:
