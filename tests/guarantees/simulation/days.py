@@ -1,10 +1,11 @@
-"""Thirty days of refunds that are refused: one try a day, three more days, through every trouble of clocks (G4)."""
+"""Thirty days of refused refunds: one try a day, three more days, through every trouble of clocks (G4)."""
 
 import random
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from refunds.domain.outcome import Outcome
@@ -28,7 +29,7 @@ from tests.house_parts import account
 DAY = 86_400.0
 LATE = timedelta(minutes=5)
 AFTERMATH = timedelta(minutes=100)
-"""An outage ends for each refund when its own deferral does, up to an hour, and a closed lane's ten minutes."""
+"""An outage ends for each refund with its own deferral, up to an hour, and a closed lane's ten minutes."""
 
 MOST_COUNTED = 4
 
@@ -164,7 +165,7 @@ def _of_one(month: Month, row: Row, tries: Sequence[Asked]) -> Iterator[tuple[st
     if not row.at_rest or not tries:
         yield "forgotten", f"{row.id} is {row.status} after thirty days and {len(tries)} tries"
     tz = ZoneInfo(month.zone)
-    for before, seen in zip(tries, tries[1:], strict=False):
+    for before, seen in pairwise(tries):
         # The claim counts, and it comes up to a minute before the bank sees anything.
         first, last = ((before.at - timedelta(seconds=s)).astimezone(tz).date() for s in (60, 0))
         if seen.at.astimezone(tz).date() <= first:

@@ -208,6 +208,7 @@ class World:
             run_tick(self.schedulers[index], self._duty(name), self._nobody_stops)
         except Died:
             self.counts["kills"] += 1
+            self.counts["scheduler deaths"] += 1
             self.schedulers[index] = self.parts("scheduler")
         return self.counts["done by ticks"] > before
 
