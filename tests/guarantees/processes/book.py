@@ -1,4 +1,4 @@
-"""What is bought and what is asked back: payments with their fate at the sandbox, requests with their keys."""
+"""What is bought and asked back: payments with their fate at the sandbox, requests with their keys."""
 
 import random
 from collections.abc import Iterator
@@ -75,7 +75,7 @@ def orders(seed: int, *, city: str) -> Iterator[Order]:
     number = 0
     while True:
         number += 1
-        yield _order(random.Random(f"{seed}:{city}:{number}"), number)  # noqa: S311 - a reproducible draw
+        yield _order(random.Random(f"{seed}:{city}:{number}"), number)
 
 
 def gateway_of(transaction_id: str) -> str:

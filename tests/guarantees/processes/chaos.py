@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import redis
+from sqlalchemy import text
 
+from refunds.store.database import DatabaseUnavailableError
 from tests.guarantees.processes.city import ADDRESSES, LEASE_SECONDS, City
 from tests.guarantees.processes.proxy import FAIR, Weather
 from tests.guarantees.processes.resident import Ending, Resident
@@ -21,6 +23,11 @@ Act = Literal[
 ]
 
 _AT_ONCE = 10
+_PATIENCE_SECONDS = 1.5
+_IN_HAND = text(
+    """SELECT 1 FROM refunds r JOIN attempts a ON a.refund_id = r.id AND a.number = r.attempts
+    WHERE r.status = 'attempting' AND a.worker LIKE :worker LIMIT 1"""
+)
 _LONGEST_FAULT_SECONDS = 4.0
 """Less than the settling time by far: what a link holds back is late, but not later than gateways say."""
 
@@ -48,7 +55,7 @@ class Chaos:
     def __init__(self, city: City, diary: Diary, *, seed: int) -> None:
         self._city = city
         self._diary = diary
-        self._chance = random.Random(f"{seed}:chaos")  # noqa: S311 - a reproducible draw
+        self._chance = random.Random(f"{seed}:chaos")
         self._servers = threading.Lock()
         self._links: set[str] = set()
         self._guard = threading.Lock()
@@ -73,7 +80,7 @@ class Chaos:
             done = []
             for moment, act in zip(moments, plan, strict=True):
                 pause.wait(max(0.0, began + moment - time.monotonic()))
-                chance = random.Random(self._chance.random())  # noqa: S311 - a reproducible draw
+                chance = random.Random(self._chance.random())
                 done.append(pool.submit(self._acts[act], chance))
             for each in done:
                 each.result()
@@ -98,10 +105,27 @@ class Chaos:
                 return
             pause.wait(0.1)
 
+    def _wait_for_work(self, victim: Resident) -> bool:
+        """Wait a moment until a worker has a refund in hand: dying and freezing are dull without."""
+        if victim.role != "worker":
+            return False
+        pause, deadline = threading.Event(), time.monotonic() + _PATIENCE_SECONDS
+        while time.monotonic() < deadline:
+            try:
+                with self._city.database.read() as tx:
+                    if tx.execute(_IN_HAND, {"worker": f"worker:%:{victim.pid}"}).first():
+                        return True
+            except DatabaseUnavailableError:
+                pass
+            pause.wait(0.02)
+        return False
+
     def _kill(self, chance: random.Random) -> None:
         def kill(victim: Resident) -> None:
+            works = self._wait_for_work(victim)
             if victim.kill():
                 self._diary.note("kills", victim.name)
+                self._diary.counts["kills_with_work"] += works
             threading.Event().wait(chance.uniform(0, 1))
             victim.start()
             victim.wait_until_ready(seconds=chance.choice([0.0, 10.0]))  # some die while they start
@@ -113,7 +137,9 @@ class Chaos:
 
         def freeze(victim: Resident) -> None:
             victim.wait_until_ready(seconds=10)
+            works = self._wait_for_work(victim)
             if victim.freeze(seconds):
+                self._diary.counts["freezes_with_work"] += works
                 self._diary.note("freezes", f"{victim.name} for {seconds:.1f} s")
 
         self._with_victim(chance, chance.choice([["worker"], ["worker"], ["web", "scheduler"]]), freeze)

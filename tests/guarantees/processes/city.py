@@ -11,7 +11,7 @@ from sqlalchemy.engine import make_url
 from refunds.store.database import Database
 from tests.command import environment, run
 from tests.guarantees.processes.proxy import Proxy
-from tests.guarantees.processes.resident import Resident
+from tests.guarantees.processes.resident import TELLS_STACKS, Resident
 from tests.sandbox_process import sandbox
 from tests.servers.postgres import PostgresServer
 from tests.servers.program import free_port
@@ -68,6 +68,11 @@ class City:
         """Our processes of these roles."""
         return [resident for resident in self.residents.values() if resident.role in roles]
 
+    def slow_down(self, ms: int) -> None:
+        """From now on the sandbox waits so long before it takes a call."""
+        answer = self.bank.call("PUT", "/sandbox/latency", {"ms": ms})
+        assert answer.status == 200, answer
+
     def _build(self) -> None:
         enter = self._stack.enter_context
         self.bank = enter(sandbox(ledger=self.folder / "ledger.db", strict=True))
@@ -79,6 +84,7 @@ class City:
             self.postgres = enter(PostgresServer(tcp=True, durable=True))
             self.url = self.postgres.url(self.postgres.create_database(None))
         self.proxy = enter(Proxy(self._links()))
+        (self.folder / "sitecustomize.py").write_text(TELLS_STACKS, "utf-8")
         (self.folder / "moneyback.toml").write_text(self._toml(CALLER), "utf-8")
         direct = self._environment(CALLER)
         for arguments in (["db", "upgrade"], _TOKEN):
@@ -143,6 +149,7 @@ class City:
             REDIS_URL=f"redis://127.0.0.1:{port('valkey', self.valkey.port)}/0",
             SMTP_URL=f"smtp://127.0.0.1:{port('smtp', _port(self.sink.url))}?starttls=false",
             PORT=str(self._port),
+            PYTHONPATH=str(self.folder),
             MONEYBACK_ENV="test",
             MONEYBACK_CONFIG=str(self.folder / f"{'moneyback' if role == CALLER else role}.toml"),
             MONEYBACK_NOTIFY_EMAILS=",".join(ADDRESSES),

@@ -67,6 +67,11 @@ class Facts:
     logs: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     """How often our processes logged each event."""
 
+    def status(self, refund_id: str) -> str:
+        """Of a refund of ours; anything else is no refund of ours."""
+        refund = self.refunds.get(refund_id)
+        return "no refund of ours" if refund is None else str(refund["status"])
+
     def paid(self) -> dict[str, int]:
         """Minor units that the sandbox moved and did not take back, by reference."""
         sums: dict[str, int] = defaultdict(int)

@@ -197,7 +197,7 @@ class _Link:
 
     async def _hold(self, size: int) -> None:
         weather = self.weather
-        seconds = (weather.latency_ms + random.random() * weather.jitter_ms) / 1000  # noqa: S311 - jitter
+        seconds = (weather.latency_ms + random.random() * weather.jitter_ms) / 1000
         if weather.bytes_per_second:
             seconds += size / weather.bytes_per_second
         self.touched += bool(seconds) or weather.black_hole
@@ -217,11 +217,16 @@ async def _run(targets: Mapping[str, int]) -> None:
     links = {name: _Link(target) for name, target in targets.items()}
     for link in links.values():
         await link.open()
-    print(json.dumps({name: link.port for name, link in links.items()}), flush=True)
+    _answer({name: link.port for name, link in links.items()})
     while line := await asyncio.to_thread(sys.stdin.readline):
         told = json.loads(line)
         touched = await links[told["link"]].change(Weather(**told["weather"]))
-        print(json.dumps({"touched": touched}), flush=True)
+        _answer({"touched": touched})
+
+
+def _answer(answer: Mapping[str, int]) -> None:
+    sys.stdout.write(json.dumps(answer) + "\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

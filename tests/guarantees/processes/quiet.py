@@ -1,7 +1,7 @@
 """Quiet: faults stop, everything runs again, and days pass on the fast clock until nothing waits.
 
-What runs on the real clock is brought forward in SQL, as if its minutes had passed: the breaker of a lane, and
-the ten minutes' lease of a mail whose scheduler was killed. The safety rules know neither of the two.
+What runs on the real clock is brought forward in SQL, as if its minutes had passed: the breaker of a lane,
+and the ten minutes' lease of a mail whose scheduler was killed. The safety rules know neither of the two.
 """
 
 import threading
@@ -12,14 +12,14 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, and_, func, or_, select, text, update
 
 from refunds.domain.status import Status
-from refunds.store.database import DatabaseUnavailableError, Tx, clocks, offset, set_offset
+from refunds.store.database import DatabaseUnavailableError, clocks, offset, set_offset
 from refunds.store.tables import lanes, notices, payments, refunds
 from refunds.store.types import Instant
 from tests.guarantees.processes.chaos import Diary
 from tests.guarantees.processes.city import City
 
 _LOOK_SECONDS = 0.1
-_STEPS = (timedelta(minutes=2),) * 6 + (timedelta(minutes=20),) * 12 + (timedelta(hours=2),)
+_STEPS = (timedelta(minutes=2),) * 3 + (timedelta(minutes=20),) * 5 + (timedelta(hours=6),)
 """The clock moves at least so far, so that what falls due close together is done together."""
 
 
@@ -29,7 +29,7 @@ class StuckError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """What is due now or under way, and when the next falls due; what waits behind another refund is left out."""
+    """What is due or under way, and when the next falls due; what waits behind another refund is left out."""
 
     refunds: int
     mails: int

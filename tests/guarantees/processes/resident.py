@@ -13,6 +13,12 @@ from tests.command import COMMAND
 READY_SECONDS = 30.0
 STOP_SECONDS = 30.0
 _LOOK_SECONDS = 0.05
+_SLOW_STOP_SECONDS = 15.0
+"""After so long it is asked where its threads are."""
+
+TELLS_STACKS = "import faulthandler, signal\nfaulthandler.register(signal.SIGUSR1, all_threads=True)\n"
+"""A `sitecustomize` that makes any Python process say so on SIGUSR1, and changes nothing else."""
+
 _READY = (b'"worker.started"', b'"scheduler.started"', b"Application startup complete", b"Uvicorn running")
 
 
@@ -24,7 +30,7 @@ class Ending:
     code: int | None
     seconds: float
     words: str
-    """The end of its log, for whoever has to find out why."""
+    """Its log, for whoever has to find out why; with the stacks of its threads if it took long."""
 
 
 @dataclass
@@ -48,6 +54,11 @@ class Resident:
     def alive(self) -> bool:
         """It runs, or is frozen."""
         return self._process is not None and self._process.poll() is None
+
+    @property
+    def pid(self) -> int:
+        """Of its present life, or its last."""
+        return 0 if self._process is None else self._process.pid
 
     def start(self) -> None:
         """Start it where it does not run; returns at once."""
@@ -98,11 +109,15 @@ class Resident:
         self._process.send_signal(signal.SIGTERM)
         code: int | None = None
         try:
-            code = self._process.wait(STOP_SECONDS)
+            code = self._process.wait(_SLOW_STOP_SECONDS)
         except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait(30)
-        words = self._said()[-3000:].decode("utf-8", "replace")
+            self._process.send_signal(signal.SIGUSR1)
+            try:
+                code = self._process.wait(STOP_SECONDS - _SLOW_STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait(30)
+        words = self._said().decode("utf-8", "replace")
         return Ending(self.name, code, time.monotonic() - began, words)
 
     def end(self) -> None:

@@ -18,9 +18,13 @@ from tests.guarantees.processes.book import orders
 from tests.guarantees.processes.chaos import Act, Chaos, Diary
 from tests.guarantees.processes.city import City
 from tests.guarantees.processes.clients import Clients
-from tests.guarantees.processes.facts import Facts, gather, story
+from tests.guarantees.processes.facts import gather
 from tests.guarantees.processes.judge import judge
 from tests.guarantees.processes.quiet import StuckError, calm, let_days_pass, move_clock, settle
+from tests.guarantees.processes.telling import new_breaches, talk, tell_breaches
+
+_LATENCY_MS = 250
+"""What a call to the sandbox takes at least in a storm, so that kills and freezes meet calls under way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,21 +42,32 @@ _FULL = (
     Programme(
         "postgresql",
         storms=6,
-        storm_seconds=42,
+        storm_seconds=38,
         per_second=12,
         acts={
-            **{"kill": 116, "freeze": 38, "sigterm": 23, "postgres_stop": 21, "flush": 24},
-            **{"valkey_kill": 10, "network_fault": 90, "mail_fault": 12},
+            "kill": 116,
+            "freeze": 38,
+            "sigterm": 23,
+            "postgres_stop": 21,
+            "flush": 24,
+            "valkey_kill": 10,
+            "network_fault": 90,
+            "mail_fault": 12,
         },
     ),
     Programme(
         "sqlite",
         storms=2,
-        storm_seconds=42,
+        storm_seconds=38,
         per_second=6,
         acts={
-            **{"kill": 38, "freeze": 14, "sigterm": 9, "flush": 8},
-            **{"valkey_kill": 4, "network_fault": 24, "mail_fault": 4},
+            "kill": 38,
+            "freeze": 14,
+            "sigterm": 9,
+            "flush": 8,
+            "valkey_kill": 4,
+            "network_fault": 24,
+            "mail_fault": 4,
         },
     ),
 )
@@ -60,17 +75,23 @@ _QUICK = (
     Programme(
         "postgresql",
         storms=2,
-        storm_seconds=13,
+        storm_seconds=11,
         per_second=12,
         acts={
-            **{"kill": 12, "freeze": 4, "sigterm": 2, "postgres_stop": 2, "flush": 2},
-            **{"valkey_kill": 1, "network_fault": 9, "mail_fault": 1},
+            "kill": 12,
+            "freeze": 4,
+            "sigterm": 2,
+            "postgres_stop": 2,
+            "flush": 2,
+            "valkey_kill": 1,
+            "network_fault": 9,
+            "mail_fault": 1,
         },
     ),
     Programme(
         "sqlite",
         storms=1,
-        storm_seconds=11,
+        storm_seconds=9,
         per_second=6,
         acts={"kill": 4, "freeze": 2, "sigterm": 1, "flush": 1, "network_fault": 3, "mail_fault": 1},
     ),
@@ -97,26 +118,28 @@ def _live(programme: Programme, folder: Path, tally: Tally, *, seed: int, share:
         book = orders(seed, city=programme.city)
         clients = Clients(city, book, seed=seed, per_second=programme.per_second)
         try:
-            _tell(programme, began, "runs")
+            talk(programme.city, began, "runs")
             for number, acts in enumerate(_plans(programme, share)):
+                city.slow_down(_LATENCY_MS)
                 clients.go_on()
                 Chaos(city, diary, seed=seed * 100 + number).storm(
                     acts, seconds=programme.storm_seconds * share
                 )
                 calm(city)
                 clients.pause()
+                city.slow_down(0)
                 _let_a_while_pass(city, diary, number)
-                _tell(programme, began, f"storm {number + 1} is over: {dict(diary.counts)}")
+                talk(programme.city, began, f"storm {number + 1} is over: {dict(diary.counts)}")
             let_days_pass(city, diary)
         except StuckError as error:
             tally.breach("G8", f"{programme.city}: {error}")
-            _tell(programme, began, f"stuck: {error}")
+            talk(programme.city, began, f"stuck: {error}")
         finally:
             books = clients.end()
         facts = gather(city)
-        _tell(programme, began, f"came to rest after {diary.counts['clock_jumps']} jumps of the clock")
+        talk(programme.city, began, f"came to rest after {diary.counts['clock_jumps']} jumps of the clock")
         judge(tally, facts, books, diary)
-        _tell_breaches(tally, before, facts, diary, programme)
+        tell_breaches(programme.city, new_breaches(tally, before), facts, diary)
 
 
 def _plans(programme: Programme, share: float) -> Iterator[list[Act]]:
@@ -140,26 +163,6 @@ def _let_a_while_pass(city: City, diary: Diary, number: int) -> None:
                 break
 
 
-def _tell(programme: Programme, began: float, what: str) -> None:
-    print(f"{programme.city} {time.monotonic() - began:6.1f} s: {what}", file=sys.stderr, flush=True)
-
-
-def _tell_breaches(
-    tally: Tally, before: dict[str, int], facts: Facts, diary: Diary, programme: Programme
-) -> None:
-    """The story of every refund that a new breach names, and the diary: the seed alone brings none of it back."""
-    new = [line for part in tally.parts() for line in part.breaches[before.get(part.guarantee, 0) :]]
-    for line in new:
-        print(f"{programme.city} BREACH {line}", file=sys.stderr)
-    for refund_id in sorted(
-        {word.strip(":,") for line in new for word in line.split() if word.startswith("rf_")}
-    ):
-        print(story(facts, refund_id), file=sys.stderr)
-    if new:
-        print("\n".join(diary.lines), file=sys.stderr, flush=True)
-    print(f"{programme.city} logged {dict(facts.logs)}", file=sys.stderr, flush=True)
-
-
 def main() -> int:
     """Run, print a line a guarantee; 1 if any is broken."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -170,13 +173,13 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # whoever ends us leaves no process behind
     began = time.monotonic()
     parts = run(seed=told.seed, quick=told.quick, seconds=told.seconds)
+    lines = []
     for part in parts:
         verdict = "BROKEN" if part.breaches else "PASS"
         counts = ", ".join(f"{number:,} {name}" for name, number in part.counts.items())
-        print(f"{part.guarantee} {verdict} seed {part.seed}: {counts}")
-        for line in part.breaches:
-            print(f"  {line}")
-    print(f"{time.monotonic() - began:.1f} s")
+        lines.append(f"{part.guarantee} {verdict} seed {part.seed}: {counts}")
+        lines += [f"  {line}" for line in part.breaches]
+    sys.stdout.write("\n".join([*lines, f"{time.monotonic() - began:.1f} s", ""]))
     return 1 if any(part.breaches for part in parts) else 0
 
 

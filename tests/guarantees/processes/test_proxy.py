@@ -53,6 +53,15 @@ def _say(connection: socket.socket, words: bytes = b"hello") -> bytes:
     return heard
 
 
+def _is_reset(proxy: Proxy, link: str = "echo") -> bool:
+    try:
+        with _connect(proxy, link) as connection:
+            _say(connection)
+    except ConnectionResetError:
+        return True
+    return False
+
+
 def test_fair_weather_passes_everything_on_unchanged(proxy: Proxy) -> None:
     words = bytes(range(256)) * 4000
     with _connect(proxy) as connection:
@@ -98,9 +107,7 @@ def test_a_reset_ends_connections_that_stand_and_those_that_come(proxy: Proxy) -
         proxy.change("echo", Weather(reset=True))
         with pytest.raises(ConnectionResetError):
             connection.recv(10)
-    with pytest.raises(ConnectionResetError), _connect(proxy) as connection:
-        connection.sendall(b"hello")
-        assert connection.recv(10) != b""
+    assert _is_reset(proxy)
     assert proxy.change("echo", FAIR) >= 2
     with _connect(proxy) as connection:
         assert _say(connection) == b"hello"
@@ -138,6 +145,4 @@ def test_a_close_comes_late(proxy: Proxy) -> None:
 
 
 def test_a_server_that_is_away_shows_as_a_lost_connection(proxy: Proxy) -> None:
-    with pytest.raises(ConnectionResetError), _connect(proxy, "nobody") as connection:
-        connection.sendall(b"hello")
-        assert connection.recv(10) != b""
+    assert _is_reset(proxy, "nobody")
