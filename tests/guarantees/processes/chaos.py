@@ -180,7 +180,7 @@ class Chaos:
             free = sorted(set(self._city.proxy.ports) - self._links)
             if not free:
                 return
-            link = chance.choice(free)
+            [link] = chance.choices(free, weights=[1 if "valkey" in each else 3 for each in free])
             self._links.add(link)
         weather = chance.choice(_BAD_WEATHER)(chance)
         self._city.proxy.change(link, weather)
