@@ -35,9 +35,10 @@ def _table(result: dict[str, Any]) -> Iterator[str]:
 def _split(result: dict[str, Any]) -> Iterator[str]:
     yield "## By layer"
     yield ""
-    yield "Simulation: one thread, virtual clock, scripted outside, real flow and database. Crashes: a process"
-    yield "dies at every operation outside. Processes: PostgreSQL, Valkey, web, workers, schedulers, mail sink"
-    yield "and sandbox as processes of their own, killed, frozen and cut off from each other."
+    yield "Simulation: one thread, virtual clock, scripted outside, real flow and database. Crashes: a"
+    yield "process dies at every operation outside. Processes: PostgreSQL, Valkey, web, workers, schedulers,"
+    yield "mail sink and sandbox, killed, frozen and cut off from each other. Machine: Hypothesis looks for the"
+    yield "shortest way to break a rule."
     yield ""
     for each in result["guarantees"]:
         for layer, counts in each["by_layer"].items():
