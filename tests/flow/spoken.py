@@ -30,12 +30,14 @@ class SpokenGateway:
         look_up: bool = True,
         during: Callable[[], None] = lambda: None,
         wrong: str | None = None,
+        looks_first: bool = False,
     ) -> None:
         self.abilities = Abilities(
             key_life=key_life,
             look_up=look_up,
             settling=timedelta(seconds=0.2),
             final_within=timedelta(days=7),
+            look_first=looks_first,
         )
         self.paid: list[Call] = []
         self.began: list[float] = []
@@ -51,6 +53,10 @@ class SpokenGateway:
         self.during = during
         if not held:
             self._free.set()
+
+    def say(self, answers: Sequence[Answer], findings: Sequence[LookUpAnswer]) -> None:
+        """Answer so from now on."""
+        self._answers, self._findings = list(answers), list(findings)
 
     def let_go(self) -> None:
         """Answer what is held, and everything from now on."""
