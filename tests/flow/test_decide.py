@@ -5,16 +5,16 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from refunds.domain.outcome import Answer, Outcome
+from refunds.domain.outcome import Answer, Finding, LookUpAnswer, Outcome, Reason
 from refunds.domain.status import Kind, Status, Wait
 from refunds.flow.decide import ENDS, PROVED, resolve_as, start_over
 from refunds.flow.refusal import Cause, Refusal
-from refunds.flow.sweep import MOST_LOST, sweep
+from refunds.flow.sweep import MOST_LOST
 from refunds.store.refunds import Refund
 from tests.flow.elsewhere import pay_elsewhere
 from tests.flow.spoken import SpokenGateway
 from tests.house_fixture import HouseMaker
-from tests.house_of import LONG_AGO, House, eventually
+from tests.house_of import House, eventually
 
 DECLINE = {"do": "decline", "code": "issuer_declined"}
 DISPUTED = {"do": "decline", "code": "disputed"}
@@ -240,26 +240,31 @@ def test_a_refund_nobody_knows_is_said_to_be_unknown(house: House) -> None:
     assert cause(resolve(house, "rf_nobody", Status.FAILED)) is Cause.REFUND_UNKNOWN
 
 
-def test_a_late_answer_changes_nothing_that_a_person_decided(
+def test_a_look_up_that_is_under_way_while_a_person_decides_books_nothing(
     open_house: HouseMaker, database_url: str
 ) -> None:
-    paid = Answer(Outcome.REFUNDED, reference="sre_late")
-    spoken = SpokenGateway([paid], held=True, key_life=None, look_up=False)
+    disputed = Answer(Outcome.DECLINED, "disputed", reason=Reason.DISPUTED)
+    spoken = SpokenGateway([disputed], [LookUpAnswer(Finding.REFUNDED, reference="sre_late")])
     house = open_house(database_url, gateway=spoken)
-    payment = house.payment()
+    payment = house.payment("20.00")
     refund_id = house.refund(payment, "5.00")
     with house.working():
-        eventually(lambda: spoken.in_flight == 1)
-        with house.parts.database.begin() as tx:
-            tx.execute(text("UPDATE refunds SET lease_until = :past"), {"past": LONG_AGO})
-        sweep(house.parts)
-        assert house.get(refund_id).status is Status.NEEDS_REVIEW
-        assert isinstance(resolve(house, refund_id, Status.CANCELLED), Refund)
-        spoken.let_go()
-        eventually(lambda: house.evidence(refund_id) != [])
+        house.until(refund_id, Status.NEEDS_REVIEW)
 
-    assert (house.get(refund_id).status, sums(house, payment)) == (Status.CANCELLED, (0, 0, 0))
-    assert house.broken_sums() == []
+    def decide() -> None:
+        spoken.during = lambda: None
+        assert isinstance(resolve(house, refund_id, Status.CANCELLED), Refund)
+
+    spoken.during = decide
+    house.pass_time(timedelta(days=1))
+    with house.working():
+        eventually(lambda: house.evidence(refund_id) != [])
+        # That late answer has it looked up anew, and this time the answer counts.
+        house.until(refund_id, Status.REFUNDED)
+
+    assert house.story(refund_id)[-3:] == ["needs_review", "cancelled", "refunded"]
+    assert "paid_anyway" in [kind for kind, _ in house.notices(refund_id)]
+    assert (sums(house, payment), house.broken_sums()) == ((0, 500, 0), [])
 
 
 def test_a_refund_that_was_stopped_for_lost_leases_has_all_of_them_anew(house: House) -> None:
