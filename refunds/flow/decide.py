@@ -104,10 +104,15 @@ def _fitting(kind: Kind) -> set[Status]:
 def _sent_again(tx: Tx, refund: Refund) -> dict[str, Any]:
     """Under a new key, on its old schedule while that has places left, else on a new one."""
     account = _account(tx, refund)
-    key = {"generation": refund.generation + 1, "key_sent_at": None, "look_first": False}
+    anew = {
+        "generation": refund.generation + 1,
+        "key_sent_at": None,
+        "look_first": False,
+        "lost_leases": 0,
+    }
     if refund.attempts_counted >= account.policy.most_counted:
-        return key | _new_episode(tx, refund, account)
-    return key | {"wait": Wait.DAILY, "due_at": _due(tx, refund, account)}
+        return anew | _new_episode(tx, refund, account)
+    return anew | {"wait": Wait.DAILY, "due_at": _due(tx, refund, account)}
 
 
 def _new_episode(tx: Tx, refund: Refund, account: Account) -> dict[str, Any]:
