@@ -30,6 +30,9 @@ UNPAID_EVERY_SECONDS = 6 * 3600
 
 RING_SHARE = 0.3
 
+LONG_SHARE = 0.25
+"""So many freezes last for days, until what was proven absent has been sent again."""
+
 
 class Died(BaseException):
     """The process that is at work dies here and now."""
@@ -167,11 +170,20 @@ class World:
     def _strike(self) -> None:
         """Perhaps a worker is killed or frozen now."""
         luck = self.chance.random()
-        if luck < self.wishes.kills:
-            self.kill(self.chance.choice(self.workers))
-        elif luck < self.wishes.kills + self.wishes.freezes and len(self.awake()) > 1:
+        if luck < self.wishes.kills and self.awake():  # a zombie is to wake up one day
+            self.kill(self.chance.choice(self.awake()))
+        elif luck < self.wishes.kills + self._freezing():
             lease = self.wishes.lease.total_seconds()
-            self.freeze(self.chance.choice(self.awake()), lease * self.chance.uniform(1.2, 20))
+            long = self.chance.uniform(1, 3) * 86_400 if self.chance.random() < LONG_SHARE else 0.0
+            worker = max(self.awake(), key=lambda worker: (worker.calls.not_begun, self.chance.random()))
+            self.freeze(worker, lease * self.chance.uniform(1.2, 20) + long)
+
+    def _freezing(self) -> float:
+        """Freezes are likelier where calls are about to be sent: there a zombie can do harm."""
+        awake = self.awake()
+        if len(awake) < 2:  # somebody must go on
+            return 0.0
+        return self.wishes.freezes * (3 if any(worker.calls.not_begun for worker in awake) else 1)
 
     def _perhaps_die(self, point: str) -> None:
         if self.chance.random() < self.wishes.deaths_outside:
