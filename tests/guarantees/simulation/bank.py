@@ -100,7 +100,7 @@ class Bank:
         self._used(call, step)
         if step.gate_seconds:
             self.ledger.counts["frozen at the gate"] += 1
-            await self._passes(step.gate_seconds)
+            await Until(self._clock.elapsed() + step.gate_seconds, at_the_gate=True)
         self.tap("gateway.send")
         self.desk.settle_down()
         answer = self.desk.meet(call, step)

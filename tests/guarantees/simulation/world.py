@@ -174,9 +174,11 @@ class World:
             self.kill(self.chance.choice(self.awake()))
         elif luck < self.wishes.kills + self._freezing():
             lease = self.wishes.lease.total_seconds()
-            long = self.chance.uniform(1, 3) * 86_400 if self.chance.random() < LONG_SHARE else 0.0
             worker = max(self.awake(), key=lambda worker: (worker.calls.not_begun, self.chance.random()))
-            self.freeze(worker, lease * self.chance.uniform(1.2, 20) + long)
+            # Past the gate only the gateway's key stands against a second payout, and keys live for a day.
+            long = self.chance.random() < LONG_SHARE and not worker.calls.at_the_gate
+            days = self.chance.uniform(1, 3) if long else 0.0
+            self.freeze(worker, lease * self.chance.uniform(1.2, 20) + days * 86_400)
 
     def _freezing(self) -> float:
         """Freezes are likelier where calls are about to be sent: there a zombie can do harm."""
