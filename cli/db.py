@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from cli.exits import Exit
+from cli.operate import Reason, checked
 from cli.output import AsJson, emit_json, emit_record, say
 
 if TYPE_CHECKING:
@@ -26,6 +27,26 @@ def upgrade(*, as_json: AsJson = False) -> int:
         found = prepare_database(house)
     _emit(found, as_json=as_json)
     say("the database is at this version")
+    return Exit.OK
+
+
+@app.command()
+def restored(*, reason: Reason, as_json: AsJson = False) -> int:
+    """Say that an older backup of the database was restored; stop the workers first.
+
+    From then on every refund that may still be paid is looked up before anything is sent, and where a gateway
+    cannot be asked, a person is. New requests are looked up first too, for 30 days.
+    """
+    from cli.opening import caller, opened
+    from refunds.flow.restore import note_restored
+
+    why = checked(reason)
+    with opened() as house:
+        marked = note_restored(house.parts, by=caller(), why=why)
+    if as_json:
+        emit_json({"refunds": marked})
+    say(f"{marked} refunds will be looked up before anything is sent; the workers may be started")
+    say("next: moneyback doctor")
     return Exit.OK
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from cli import db, demo, doctor, queue, refund, replay, token
+from cli import db, demo, doctor, gateway, queue, refund, replay, token
 from cli.exits import CommandError, Exit, foreseen
 from cli.output import say
 
@@ -171,6 +171,7 @@ app.command("replay")(replay.command)
 app.command("demo")(demo.command)
 app.add_typer(refund.app, name="refund")
 app.add_typer(token.app, name="token")
+app.add_typer(gateway.app, name="gateway")
 app.add_typer(db.app, name="db")
 
 

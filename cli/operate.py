@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 REASON_LIMIT = 400
 
 RefundId = Annotated[str, typer.Argument(metavar="ID", help="The refund's id, rf_…", show_default=False)]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for the amount.")]
+NoInput = Annotated[bool, typer.Option("--no-input", help="Never ask; fail instead.")]
 Reason = Annotated[str, typer.Option(help="Why; it stays in the history.", show_default=False)]
 
 
@@ -30,12 +32,12 @@ def retry(refund_id: RefundId, *, reason: Reason, as_json: AsJson = False) -> in
     from cli.opening import caller, opened
     from refunds.flow.operate import retry_now
 
-    why = _checked(reason)
+    why = checked(reason)
     with opened() as house:
         done = retry_now(house.parts, refund_id, actor=caller(), reason=why)
     if isinstance(done, Refusal):
         raise refused(done)
-    _emit(done, as_json=as_json)
+    emit_refund(done, as_json=as_json)
     say("one more try is due at once; it is not counted, the daily schedule stays as it is")
     say(f"next: moneyback refund show {done.id}")
     return Exit.OK
@@ -45,8 +47,8 @@ def cancel(
     refund_id: RefundId,
     *,
     reason: Reason,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for the amount.")] = False,
-    no_input: Annotated[bool, typer.Option("--no-input", help="Never ask; fail instead.")] = False,
+    yes: Yes = False,
+    no_input: NoInput = False,
     as_json: AsJson = False,
 ) -> int:
     """Give up a refund that is not under way.
@@ -58,7 +60,7 @@ def cancel(
     from refunds.flow.operate import cancel as cancel_refund
     from refunds.flow.reading import get_refund
 
-    why = _checked(reason)
+    why = checked(reason)
     if not yes and (no_input or not sys.stdin.isatty()):
         raise typer.BadParameter("is needed where nobody can type the amount", param_hint="--yes")
     with opened() as house:
@@ -67,11 +69,11 @@ def cancel(
             if refund is None:
                 raise unknown(refund_id)
             if refund.status in CANCELLABLE:
-                _ask_for(money(refund), order=refund.order_id)
+                ask_for(money(refund), act="cancel", order=refund.order_id)
         done = cancel_refund(house.parts, refund_id, actor=caller(), reason=why)
     if isinstance(done, Refusal):
         raise refused(done)
-    _emit(done, as_json=as_json)
+    emit_refund(done, as_json=as_json)
     say(f"cancelled: moneyback will not pay it; {money(done)} of the payment can be refunded again")
     say(f"next: moneyback refund show {done.id}")
     return Exit.OK
@@ -82,7 +84,8 @@ def unknown(refund_id: str) -> CommandError:
     return refused(Refusal.of(Cause.REFUND_UNKNOWN, "/id", f"there is no refund {refund_id!r}"))
 
 
-def _emit(refund: "Refund", *, as_json: bool) -> None:
+def emit_refund(refund: "Refund", *, as_json: bool) -> None:
+    """The refund as an act has left it."""
     from cli.wording import summary
     from refunds.flow.answers import refund_answer
 
@@ -92,16 +95,21 @@ def _emit(refund: "Refund", *, as_json: bool) -> None:
         emit_record(summary(refund))
 
 
-def _checked(reason: str) -> str:
+def checked(text: str, *, option: str = "--reason", limit: int = REASON_LIMIT) -> str:
+    """The text of an option as one line. Raises BadParameter that names it."""
+    from refunds.domain.redaction import found_in
     from refunds.domain.text import plain
 
-    why = plain(reason, limit=REASON_LIMIT + 1)
-    if not 1 <= len(why) <= REASON_LIMIT:
-        raise typer.BadParameter(f"must be 1 to {REASON_LIMIT} characters", param_hint="--reason")
-    return why
+    line = plain(text, limit=limit + 1)
+    if not 1 <= len(line) <= limit:
+        raise typer.BadParameter(f"must be 1 to {limit} characters", param_hint=option)
+    if what := found_in(text):
+        raise typer.BadParameter(f"must not hold {what}: it stays in the history", param_hint=option)
+    return line
 
 
-def _ask_for(amount: str, *, order: str) -> None:
-    typer.echo(f"To cancel {amount} of order {order!r}, type the amount: ", nl=False, err=True)
+def ask_for(amount: str, *, act: str, order: str) -> None:
+    """Have the amount typed, or end the command with nothing changed."""
+    typer.echo(f"To {act} {amount} of order {order!r}, type the amount: ", nl=False, err=True)
     if sys.stdin.readline().strip() not in {amount, amount.rpartition(" ")[2]}:
         raise CommandError(Exit.USAGE, "that is not the amount: nothing was changed")

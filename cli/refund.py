@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cli import operate
+from cli import decide, operate
 from cli.exits import CommandError, Exit, refused
 from cli.operate import RefundId, unknown
 from cli.output import AsJson, emit_json, emit_line, emit_record, emit_table, say
@@ -210,6 +210,8 @@ def show(
 
 app.command()(operate.retry)
 app.command()(operate.cancel)
+app.command()(decide.resolve)
+app.command()(decide.restart)
 
 
 def _read_document(file: Path) -> Any:

@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 from pydantic_core.core_schema import ValidationInfo
 
 from config import checks, sources
-from config.logging import one_line, redacted, redacted_text
+from config.logging import one_line
+from refunds.domain.redaction import redacted, redacted_text
 
 _SANDBOX_URL = "http://127.0.0.1:8010"
 _HTTP = "an http or https URL without user name or query"
@@ -83,6 +84,8 @@ class Settings(_Checked):
     retry_at: Annotated[checks.ClockTime, Field(description="HH:MM from 00:00 to 23:59")] = time(9)
     retry_days: Annotated[int, checks.whole(least=0, most=30)] = 3
     permanent_failures: Literal["notify", "retry"] = "notify"
+    watch_days: Annotated[int, checks.whole(least=0, most=365)] = 14
+    """How long a refund that is at its end is looked up again; 0: never."""
     worker_threads: Annotated[int, checks.whole(least=1, most=64)] = 4
     lease_seconds: Annotated[float, checks.above_zero("seconds", most=3600)] = 60
     call_limit_seconds: Annotated[float, checks.above_zero("seconds", most=3600)] = 20

@@ -16,7 +16,7 @@ from refunds.domain.schedule import Policy
 from refunds.flow.parts import GatewayPart, MailPart, Parts
 from refunds.gateways.registry import open_gateway
 from refunds.notifier.channel import open_channel
-from refunds.process import refuse_second_host
+from refunds.process import refuse_second_host, refuse_unsafe_database
 from refunds.store import accounts, schema
 from refunds.store.accounts import DEFAULT, Account
 from refunds.store.database import Database
@@ -59,6 +59,8 @@ def open_house(settings: Settings, *, role: str, socket_timeout_seconds: float =
         lease=timedelta(seconds=settings.lease_seconds),
         call_limit=timedelta(seconds=settings.call_limit_seconds),
         poll=timedelta(seconds=settings.poll_seconds),
+        watch=timedelta(days=settings.watch_days),
+        high_water=settings.data_dir / "high-water.json",
         redis_answers=RedisPulse(settings.redis_url).answers if settings.redis_url else None,
     )
     return House(settings, parts, broker, wakeup)
@@ -67,8 +69,10 @@ def open_house(settings: Settings, *, role: str, socket_timeout_seconds: float =
 def prepare_database(house: House) -> schema.SchemaStatus:
     """Migrate, and write the default account as the settings have it; waiting retries move with it.
 
-    Raises DatabaseUnavailableError, and SecondHostError for an SQLite file that another host works on.
+    Raises DatabaseUnavailableError, SecondHostError for an SQLite file that another host works on, and
+    UnsafeDatabaseError for a database that may lose commits; then nothing was changed.
     """
+    refuse_unsafe_database(house.parts)
     status = schema.upgrade(house.parts.database)
     refuse_second_host(house.parts)
     settings = house.settings

@@ -27,7 +27,7 @@ class Call:
     reason: str | None
     may_send: Callable[[], bool]
     accepted_reference: str | None = None
-    """The gateway's own reference of what it accepted and has not finished, while it is submitted."""
+    """The gateway's own reference of what it accepted or paid, while it is submitted or refunded."""
 
 
 class Gateway(Protocol):

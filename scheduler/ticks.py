@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
 
+from refunds.flow.audit import audit_sums
 from refunds.flow.notify import deliver_due
 from refunds.flow.parts import Parts
 from refunds.flow.sweep import ring_due, sweep
@@ -38,6 +39,7 @@ TICKS = (
     # Daily runs, ended outages, due look-ups: all of it is a due time in SQL.
     Tick("ring", 2, lambda parts, _: ring_due(parts)),
     Tick("sweep", 5, lambda parts, _: sweep(parts)),
+    Tick("audit", 30, lambda parts, _: audit_sums(parts)),
     Tick("unpaid", 60, lambda parts, _: tell_long_unpaid(parts)),
     # The lease of a mail that was cut off hands it on; sent twice it has the same Message-ID.
     Tick(

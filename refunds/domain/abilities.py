@@ -26,6 +26,8 @@ class Abilities:
     """How late a lost request may still appear; two look-ups that prove absence are this far apart."""
     final_within: timedelta
     """How long `accepted` may stay without a final word before a person is asked."""
+    look_first: bool = False
+    """It would refund a payment under dispute: it is looked up before a first attempt too."""
     partial: bool = True
     void: bool = False
     cancel_order: bool = False

@@ -27,6 +27,12 @@ class Reservation(StrEnum):
     BOOK = "book"
     """It becomes refunded money."""
     RELEASE = "release"
+    TAKE_BACK = "take_back"
+    """Refunded money is owed, and reserved, again."""
+    BOOK_LATE = "book_late"
+    """Refunded money that nothing was reserved for any more; it may exceed what was captured."""
+    BOOK_EXTERNAL = "book_external"
+    """What was marked as paid elsewhere becomes refunded money."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +57,8 @@ class Standing:
     """Since when it is in doubt or submitted."""
     absent_at: datetime | None
     """When a look-up first found nothing."""
+    watch_until: datetime | None = None
+    """Until when the gateway is asked about a refund that is at its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +77,11 @@ class Verdict:
     look_ups: int = 0
     absent_at: datetime | None = None
     notices: tuple[NoticeKind, ...] = ()
+    new_episode: bool = False
+    unmoved: bool = False
+    """Nothing changes but when it is asked about again."""
+    watch_at: datetime | None = None
+    watch_until: datetime | None = None
 
 
 def judge_attempt(
@@ -91,6 +104,8 @@ def judge_attempt(
             return _declined(standing, answer.reason, answer.code, policy=policy, now=now, new_key=True)
         case Outcome.UNAVAILABLE:
             return _deferred(standing, answer, policy=policy, now=now, jitter=jitter)
+        case Outcome.UNKNOWN if not answer.sent:
+            return _nobody_can_tell(answer.text)
         case Outcome.UNKNOWN:
             return in_doubt(
                 standing, abilities, call_limit=call_limit, now=now, why=answer.code or "no answer"
@@ -136,14 +151,15 @@ def in_doubt(
     A gateway with neither look-up nor key cannot be asked at all: a person is, at once.
     """
     if not abilities.look_up and abilities.key_life is None:
-        return Verdict(
-            Status.NEEDS_REVIEW,
-            f"{why}; the gateway cannot be asked",
-            free_slot=False,
-            notices=(NoticeKind.OUTCOME_UNKNOWN,),
-        )
+        return _nobody_can_tell(f"{why}; the gateway cannot be asked")
     first = max(now, (standing.sending_at or standing.claimed_at) + call_limit)
     return Verdict(Status.IN_DOUBT, why, due_at=first, free_slot=False)
+
+
+def _nobody_can_tell(why: str) -> Verdict:
+    """A person decides, with the evidence: time never turns unknown into failed. The slot stays taken."""
+    notices = (NoticeKind.OUTCOME_UNKNOWN,)
+    return Verdict(Status.NEEDS_REVIEW, why, free_slot=False, notices=notices)
 
 
 def _paid(standing: Standing, why: str) -> Verdict:
@@ -265,12 +281,7 @@ def _ask_again(standing: Standing, abilities: Abilities, *, now: datetime) -> Ve
         doubt and not abilities.look_up and _key_is_over(standing.key_sent_at, abilities, now=now)
     )
     if nothing_to_ask or now - (standing.waiting_since or standing.claimed_at) >= limit:
-        return Verdict(
-            Status.NEEDS_REVIEW,
-            "nobody can tell" if doubt else "not final in time",
-            free_slot=False,
-            notices=(NoticeKind.OUTCOME_UNKNOWN,),
-        )
+        return _nobody_can_tell("nobody can tell" if doubt else "not final in time")
     steps = DOUBT_STEPS if doubt else SUBMITTED_STEPS
     due = now + step(steps, standing.look_ups)
     if doubt and standing.absent_at is not None:

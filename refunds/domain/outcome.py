@@ -47,7 +47,8 @@ class Answer:
     """Outcome of one attempt, with the evidence people will want to read.
 
     `code` and `text` are the gateway's own words, cleaned and bounded. `sent` is False only where it is
-    proven that no byte of the request left. `retry_after_seconds` is the gateway's wish, if it told one.
+    proven that no byte of the request left; an unknown outcome that was not sent may have been paid before.
+    `retry_after_seconds` is the gateway's wish, if it told one.
     """
 
     outcome: Outcome
@@ -63,9 +64,16 @@ class Answer:
     found_by_look_up: bool = False
 
 
+SEVERAL_REFUNDS = "several_refunds"
+"""Code of an unclear look-up: more than one refund of ours stands at the gateway."""
+
+
 @dataclass(frozen=True, slots=True)
 class LookUpAnswer:
-    """What a look-up found; `refundable_minor` is what the gateway still holds, where it tells."""
+    """What a look-up found; `refundable_minor` is what the gateway still holds, where it tells.
+
+    `disputed`: the payment has an open dispute or chargeback.
+    """
 
     finding: Finding
     code: str = ""
@@ -74,5 +82,7 @@ class LookUpAnswer:
     reference: str | None = None
     disputed: bool = False
     refundable_minor: int | None = None
+    refunded_minor: int | None = None
+    """All that the gateway has returned of this payment, by whomever; None where it does not tell."""
     duration_ms: int = 0
     snapshot: dict[str, object] = field(default_factory=dict)

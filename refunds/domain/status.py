@@ -59,6 +59,7 @@ TRANSITIONS: Mapping[Status, Mapping[Status, str]] = {
     _S.REQUESTED: {
         _S.ATTEMPTING: "claimed by a worker",
         _S.QUEUED: "an outage before the first try",
+        _S.NEEDS_REVIEW: "the payment was refunded elsewhere, or its sums do not add up",
         _S.CANCELLED: "cancelled by an operator",
     },
     _S.ATTEMPTING: {
@@ -69,7 +70,7 @@ TRANSITIONS: Mapping[Status, Mapping[Status, str]] = {
         _S.FAILED: "the last counted attempt was declined, or a try-now of a failed refund did not succeed",
         _S.IN_DOUBT: "the outcome is unknown, or the lease ran out after sending began",
         _S.REQUESTED: "the lease ran out before the first sending",
-        _S.NEEDS_REVIEW: "a dispute, refunded elsewhere, or an unknown outcome that nobody can look up",
+        _S.NEEDS_REVIEW: "a dispute, refunded elsewhere, too many lost leases, or nobody can be asked",
     },
     _S.SUBMITTED: {
         _S.REFUNDED: "final at the gateway",
@@ -90,15 +91,15 @@ TRANSITIONS: Mapping[Status, Mapping[Status, str]] = {
         _S.ATTEMPTING: "claimed by a worker, or tried now by an operator",
         _S.CANCELLED: "cancelled by an operator",
         _S.REFUNDED_EXTERNALLY: "marked by an operator",
-        _S.NEEDS_REVIEW: "a dispute, or refunded elsewhere",
+        _S.NEEDS_REVIEW: "a dispute, refunded elsewhere, or sums that do not add up",
         _S.REFUNDED: "a look-up found it refunded",
         _S.VOIDED: "a look-up found the payment voided",
     },
     _S.NEEDS_REVIEW: {
-        _S.REFUNDED: "resolved by an operator",
-        _S.VOIDED: "resolved by an operator",
+        _S.REFUNDED: "resolved by an operator, or found refunded late",
+        _S.VOIDED: "resolved by an operator, or found voided late",
         _S.FAILED: "resolved by an operator",
-        _S.QUEUED: "resolved by an operator",
+        _S.QUEUED: "resolved by an operator: to be sent again",
         _S.CANCELLED: "resolved by an operator",
         _S.REFUNDED_EXTERNALLY: "resolved by an operator",
     },

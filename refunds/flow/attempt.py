@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any, TypeVar
 
 import structlog
 
 from refunds.domain.outcome import Answer, Finding, LookUpAnswer, Outcome, Reason
 from refunds.domain.status import Status
-from refunds.domain.text import plain
+from refunds.domain.text import harmless
 from refunds.flow.parts import Parts
 from refunds.ports import Call
 from refunds.store.claim import Claim
@@ -20,6 +21,16 @@ HANDED_BACK = "handed_back"
 
 NO_LOOK_UP = "no_look_up"
 """Code of a look-up that could not be made, because this gateway has none: no sign of trouble."""
+
+
+LEASE_LOST = "lease_lost"
+"""Code of an attempt whose worker died or froze after sending began: its end, not the gateway's."""
+
+RESTORED = "restored_backup"
+"""Code of an attempt that was not begun: an old backup was restored, and its gateway cannot be asked."""
+
+LATE = timedelta(minutes=5)
+"""A first attempt that comes so long after intake is looked up first: an old backup may have come back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +58,42 @@ class Resolved:
 
 
 def needs_look_up(parts: Parts, claim: Claim) -> bool:
-    """Every attempt after the first begins with a look-up, wherever there is one (design.md 6.4)."""
-    return claim.number > 1 and parts.gateways[claim.gateway].gateway.abilities.look_up
+    """Every attempt after the first begins with a look-up, wherever there is one (design.md 6.4).
+
+    A first one too: on a gateway that would refund under dispute, after a restored backup, and when it comes
+    late, for then this database may be older than the gateway's answers without anybody having said so.
+    """
+    can = parts.gateways[claim.gateway].gateway.abilities
+    late = claim.claimed_at - claim.created_at > LATE
+    return can.look_up and (claim.number > 1 or can.look_first or claim.look_first or late)
+
+
+def cannot_be_asked(parts: Parts, claim: Claim) -> bool:
+    """It may have been paid before this database's memory, and the gateway has no way of telling."""
+    return claim.look_first and not parts.gateways[claim.gateway].gateway.abilities.look_up
+
+
+def for_a_person(claim: Claim) -> Attempted:
+    """Nothing was sent, and nobody but a person can tell whether it was paid before."""
+    text = "an old backup was restored and the gateway cannot be asked"
+    return Attempted(claim, Answer(Outcome.UNKNOWN, RESTORED, text, sent=False))
+
+
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """What a harmless read of a closed lane's gateway found; None: it is well."""
+
+    wrong: str | None
+
+
+async def probe(parts: Parts, gateway: str) -> Probed:
+    """Ask whether a gateway is well again; anything unforeseen is no."""
+    try:
+        wrong = await parts.gateways[gateway].gateway.check()
+    except Exception as error:
+        log.exception("probe.adapter_failed", gateway=gateway)
+        return Probed(type(error).__name__)
+    return Probed(wrong and harmless(wrong, limit=300))
 
 
 async def look_first(parts: Parts, claim: Claim) -> Looked | Attempted:
@@ -66,6 +111,12 @@ async def look_first(parts: Parts, claim: Claim) -> Looked | Attempted:
             code = f"look_up_{found.code or 'unclear'}"
             return Attempted(claim, Answer(Outcome.UNAVAILABLE, code[:100], found.text, sent=False))
         case Finding.ABSENT | Finding.DECLINED:
+            if claim.look_first and (found.refunded_minor or 0) > claim.refunded_minor:
+                text = "after a restored backup the gateway shows refunds that are not known here"
+                reason = Reason.REFUNDED_ELSEWHERE
+                return Attempted(
+                    claim, Answer(Outcome.DECLINED, "unknown_refunds", text, reason=reason, sent=False)
+                )
             if found.disputed:
                 text = "the gateway shows an open dispute"
                 return Attempted(
@@ -109,15 +160,17 @@ def _proven(answer: Answer) -> Answer:
     return answer
 
 
+_ANSWERED = {Status.SUBMITTED, Status.REFUNDED}
+
 Told = TypeVar("Told", Answer, LookUpAnswer)
 
 
 def _fit(told: Told) -> Told:
-    """The gateway's words, made fit to be stored."""
-    words: dict[str, Any] = {"code": plain(told.code, limit=100), "text": plain(told.text, limit=500)}
-    words["reference"] = told.reference and plain(told.reference, limit=200)
+    """The gateway's words, made fit to be stored: whatever a gateway repeats of a card ends here."""
+    words: dict[str, Any] = {"code": harmless(told.code, limit=100), "text": harmless(told.text, limit=500)}
+    words["reference"] = told.reference and harmless(told.reference, limit=200)
     if isinstance(told, Answer):
-        words["request_id"] = told.request_id and plain(told.request_id, limit=200)
+        words["request_id"] = told.request_id and harmless(told.request_id, limit=200)
     return replace(told, **words)
 
 
@@ -132,5 +185,5 @@ def _call(claim: Claim, *, may_send: Callable[[], bool]) -> Call:
         currency=claim.currency,
         reason=claim.reason,
         may_send=may_send,
-        accepted_reference=claim.gateway_reference if claim.status is Status.SUBMITTED else None,
+        accepted_reference=claim.gateway_reference if claim.status in _ANSWERED else None,
     )

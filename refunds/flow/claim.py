@@ -8,6 +8,7 @@ import structlog
 
 from refunds.domain.status import Status
 from refunds.flow.attempt import Looked
+from refunds.flow.breaker import take_probe
 from refunds.flow.parts import Parts
 from refunds.store import claims, lanes, leases
 from refunds.store.claim import Claim
@@ -28,6 +29,15 @@ class Held:
     key_lives: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """What a claim brought; `probes`: nothing, but this process is to ask whether the gateway is well."""
+
+    held: list[Held]
+    lane: lanes.Lane | None
+    probes: bool = False
+
+
 @dataclass(slots=True)
 class Claimer:
     """The claims of one lane in one process. All calls raise DatabaseUnavailableError."""
@@ -38,25 +48,27 @@ class Claimer:
     _queue_rests_until: float = 0.0
     _look_ups_rest_until: float = 0.0
 
-    def claim(self, room: int, *, probing: bool, busy: bool) -> list[Held]:
-        """Claim up to `room` refunds and look-ups, if the lane is open.
+    def claim(self, room: int, *, under_way: int, busy: bool) -> "Claimed":
+        """Claim up to `room` refunds and look-ups, if the lane is open; `under_way` others are held already.
 
-        A lane that was closed is probed by one, and only if nothing else is under way (`probing`). In a
-        paused lane look-ups go on: they move no money. `busy`: the claim before came back full.
+        A closed lane is probed by one process at a time, and gives nothing before that went well. One that
+        opens again gives a few. In a paused lane look-ups go on: they move no money. `busy`: the claim before
+        came back full.
         """
         began = self.parts.elapsed()
         with self.parts.database.begin() as tx:
             real, now = clocks(tx)
             lane = lanes.get(tx, self.account, self.gateway)
-            if lane is None or (lane.closed_until is not None and lane.closed_until > real):
-                return []
+            if lane is None:
+                return Claimed([], None)
             if lane.closed_until is not None:
-                room = 1 if probing else 0
+                return Claimed([], lane, probes=take_probe(tx, lane, real=real))
+            if lane.reopening is not None:
+                room = min(room, lane.reopening - under_way)
             asked = self._look_ups(tx, lane, room=room, now=now, real=real, rests=busy)
-            pays = lane.paused_by is None
-            taken = self._due(tx, room=room - len(asked), now=now, real=real) if pays else []
+            taken = [] if lane.paused else self._due(tx, room=room - len(asked), now=now, real=real)
         until = began + (self.parts.lease - self.parts.call_limit).total_seconds()
-        return [Held(claim, until, self._key_lives(claim, now)) for claim in (*asked, *taken)]
+        return Claimed([Held(claim, until, self._key_lives(claim, now)) for claim in (*asked, *taken)], lane)
 
     def mark_sending(self, looked: Sequence[Looked], *, none: bool) -> dict[str, Claim]:
         """Record that these are about to be sent and return those that may be; the others go back unsent.
@@ -89,16 +101,15 @@ class Claimer:
             with self.parts.database.begin() as tx:
                 leases.hand_back(tx, unsent, worker=self.parts.worker, now=clocks(tx)[1])
 
-    def lane_is_open(self) -> bool:
-        """Whether new attempts may begin now."""
+    def lane(self) -> lanes.Lane | None:
+        """The lane as it stands now."""
         with self.parts.database.read() as tx:
-            lane = lanes.get(tx, self.account, self.gateway)
-            return lane is not None and lane.is_open(clocks(tx)[0])
+            return lanes.get(tx, self.account, self.gateway)
 
     def _look_ups(
         self, tx: Tx, lane: lanes.Lane, *, room: int, now: datetime, real: datetime, rests: bool
     ) -> list[Claim]:
-        harmless = lane.paused_by is None or self.parts.gateways[self.gateway].gateway.abilities.look_up
+        harmless = not lane.paused or self.parts.gateways[self.gateway].gateway.abilities.look_up
         began = self.parts.elapsed()
         if room <= 0 or not harmless or (rests and began < self._look_ups_rest_until):
             return []

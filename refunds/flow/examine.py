@@ -13,8 +13,9 @@ from zoneinfo import ZoneInfo
 from refunds.broker.health import redis_health
 from refunds.domain.abilities import Abilities
 from refunds.flow.parts import GatewayPart, Parts
-from refunds.store import accounts, health, schema, ticks
-from refunds.store.database import DatabaseUnavailableError, Tx, real_now
+from refunds.flow.restore import REMEMBERED
+from refunds.store import accounts, health, restores, schema, ticks
+from refunds.store.database import DatabaseUnavailableError, Tx, now, real_now
 
 SILENT_AFTER = timedelta(minutes=1)
 """A process that gave no sign of life for so long counts as gone."""
@@ -65,8 +66,10 @@ def _database(parts: Parts) -> Iterator[Finding]:
             yield from _sqlite(tx) if parts.database.sqlite else _postgres(tx, parts)
             yield _migrations(status)
             if status.up_to_date:
+                yield from _own_clock(tx) if parts.database.sqlite else ()
                 yield from _zones(tx)
                 yield from _processes(tx)
+                yield from _restored(tx)
     except DatabaseUnavailableError as error:
         fix = "start the database or mend DATABASE_URL, then run moneyback doctor again"
         yield Finding("database", Level.FAIL, f"cannot be reached: {url}: {error}", fix)
@@ -74,6 +77,8 @@ def _database(parts: Parts) -> Iterator[Finding]:
 
 def _sqlite(tx: Tx) -> Iterator[Finding]:
     found = health.sqlite_health(tx)
+    if not found.is_new_enough and (fault := found.fault()):
+        yield Finding("sqlite version", Level.FAIL, fault.what, fault.fix)
     race = "sound" if found.wal_is_sound else "not sound (the WAL-reset race can lose commits)"
     what = f"SQLite {found.version}, journal {found.journal}; WAL in this version is {race}"
     if found.journal_is_safe:
@@ -96,18 +101,29 @@ def _postgres(tx: Tx, parts: Parts) -> Iterator[Finding]:
     after = datetime.now(UTC)
     what = f"PostgreSQL {found.version}, fsync {'on' if found.fsync else 'off'}"
     what += f", synchronous_commit {found.synchronous_commit}"
-    if found.is_durable:
+    fault = found.fault()
+    if fault is None:
         yield Finding("durability", Level.OK, what)
     else:
         level = Level.WARN if parts.mail.environment == "test" else Level.FAIL
-        fix = "set fsync = on and synchronous_commit = on in postgresql.conf and reload"
-        yield Finding("durability", level, f"{what}: commits can be lost", fix)
+        yield Finding("durability", level, f"{what}: commits can be lost", fault.fix)
     skew = max(before - found.clock, found.clock - after, timedelta())
     what = f"the database's clock and this host's are {skew.total_seconds():.1f} s apart"
     if skew <= MOST_SKEW:
         yield Finding("clock", Level.OK, what)
     else:
         yield Finding("clock", Level.WARN, what, "let both hosts keep time by NTP (chrony)")
+
+
+def _own_clock(tx: Tx) -> Iterator[Finding]:
+    """SQLite runs on this host's clock: it is wrong for certain if it was later before."""
+    last = max((beat.at for beat in ticks.beats(tx)), default=None)
+    ahead = last - real_now(tx) if last is not None else timedelta()
+    if ahead <= MOST_SKEW:
+        yield Finding("clock", Level.OK, "SQLite runs on this host's clock, and that did not go back")
+    else:
+        what = f"this host's clock went back by {ahead.total_seconds():.1f} s since the last sign of life"
+        yield Finding("clock", Level.WARN, what, "let this host keep time by NTP (chrony)")
 
 
 def _migrations(status: schema.SchemaStatus) -> Finding:
@@ -141,6 +157,14 @@ def _processes(tx: Tx) -> Iterator[Finding]:
             yield Finding(role, Level.WARN, "no sign of life in the last minute", fix)
 
 
+def _restored(tx: Tx) -> Iterator[Finding]:
+    last = restores.latest(tx)
+    if last is not None and now(tx) - last.at < REMEMBERED:
+        what = f"an older backup was restored at {last.at:%Y-%m-%d %H:%M} UTC, by the word of {last.by}"
+        fix = "see moneyback refund list --status needs_review; every refund is looked up first meanwhile"
+        yield Finding("backup", Level.WARN, f"{what}: {last.why}", fix)
+
+
 def _redis(url: str | None) -> Iterator[Finding]:
     if url is None:
         return
@@ -162,7 +186,8 @@ def _mail(parts: Parts) -> Iterator[Finding]:
     if wrong is None:
         yield Finding("mail", Level.OK, f"can leave; always told: {', '.join(parts.mail.notify_emails)}")
     else:
-        yield Finding("mail", Level.FAIL, wrong, "mend SMTP_URL or the mail server: failures must be told")
+        fix = "mend SMTP_URL, the mail server, or the rights of the mail folder: failures must be told"
+        yield Finding("mail", Level.FAIL, wrong, fix)
 
 
 def _gateways(parts: Parts) -> Iterator[Finding]:
@@ -170,9 +195,9 @@ def _gateways(parts: Parts) -> Iterator[Finding]:
         level = Level.FAIL if parts.mail.environment == "production" else Level.WARN
         yield Finding("gateway", level, "none is configured", "add [gateways.NAME] to moneyback.toml")
         return
-    wrong = asyncio.run(_check_all(parts.gateways, within_seconds=parts.call_limit.total_seconds()))
+    wrong = asyncio.run(check_gateways(parts.gateways, within_seconds=parts.call_limit.total_seconds()))
     for name, part in sorted(parts.gateways.items()):
-        what = _told(part.gateway.abilities)
+        what = told_abilities(part.gateway.abilities)
         if wrong[name] is None:
             yield Finding(f"gateway {name}", Level.OK, what)
         else:
@@ -180,7 +205,11 @@ def _gateways(parts: Parts) -> Iterator[Finding]:
             yield Finding(f"gateway {name}", Level.FAIL, f"{wrong[name]} ({what})", fix)
 
 
-async def _check_all(gateways: Mapping[str, GatewayPart], *, within_seconds: float) -> dict[str, str | None]:
+async def check_gateways(
+    gateways: Mapping[str, GatewayPart], *, within_seconds: float
+) -> dict[str, str | None]:
+    """What is wrong with each gateway, or None. They are closed, and of no use afterwards."""
+
     async def check(part: GatewayPart) -> str | None:
         try:
             async with asyncio.timeout(within_seconds):
@@ -194,7 +223,8 @@ async def _check_all(gateways: Mapping[str, GatewayPart], *, within_seconds: flo
     return dict(zip(gateways, found, strict=True))
 
 
-def _told(abilities: Abilities) -> str:
+def told_abilities(abilities: Abilities) -> str:
+    """Grade and abilities in words."""
     life = abilities.key_life
     words = [
         f"grade {abilities.grade.value}",

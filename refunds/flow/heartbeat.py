@@ -6,6 +6,7 @@ import threading
 import structlog
 
 from refunds.flow.parts import Parts
+from refunds.flow.restore import check_high_water, keep_high_water
 from refunds.store import ticks
 from refunds.store.database import DatabaseUnavailableError, real_now
 
@@ -15,11 +16,13 @@ EVERY_SECONDS = 10.0
 
 
 class Heartbeat:
-    """Beats on a thread of its own until closed."""
+    """Beats on a thread of its own until closed; begins by asking whether this is an old database."""
 
     def __init__(self, parts: Parts, *, role: str) -> None:
         self._parts = parts
         self._role = role
+        self._checked = False
+        self._check()  # before anything is claimed
         self._process = f"{role}={parts.worker}"
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
@@ -32,12 +35,22 @@ class Heartbeat:
         try:
             with self._parts.database.begin() as tx:
                 ticks.gone(tx, process=self._process)
+            keep_high_water(self._parts)
         except DatabaseUnavailableError as error:
             log.warning("heartbeat.no_goodbye", error=str(error))
+
+    def _check(self) -> None:
+        try:
+            check_high_water(self._parts)
+            self._checked = True
+        except DatabaseUnavailableError as error:
+            log.warning("heartbeat.not_checked", error=str(error))
 
     def _run(self) -> None:
         while not self._ending.is_set():
             try:
+                if not self._checked:
+                    self._check()
                 with self._parts.database.begin() as tx:
                     ticks.beat(
                         tx,
@@ -46,6 +59,7 @@ class Heartbeat:
                         host=socket.gethostname(),
                         real=real_now(tx),
                     )
+                keep_high_water(self._parts)
             except DatabaseUnavailableError as error:
                 log.warning("heartbeat.missed", error=str(error))
             self._ending.wait(EVERY_SECONDS)

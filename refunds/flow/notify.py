@@ -37,16 +37,17 @@ def recipients_for(
     parts: Parts,
     tx: Tx,
     known: Mapping[str, Account],
-    told: Sequence[Claim] | Sequence[LongWaiting],
+    told: Sequence[Claim] | Sequence[LongWaiting] | Sequence[Refund],
 ) -> dict[str, tuple[Recipient, ...]]:
     """Every address that is told about each of these refunds, each once, and why; never nobody."""
     if not told:
         return {}
-    rows = refunds.get_many(tx, [claim.refund_id for claim in told])
+    ids = [each.id if isinstance(each, Refund) else each.refund_id for each in told]
+    rows = refunds.get_many(tx, ids)
     found: dict[str, tuple[Recipient, ...]] = {}
-    for claim in told:
-        account = known[claim.account]
-        requested = rows[claim.refund_id].request.get("notify") or []
+    for refund_id in ids:
+        account = known[rows[refund_id].account]
+        requested = rows[refund_id].request.get("notify") or []
         everyone = [
             *((address, "is in MONEYBACK_NOTIFY_EMAILS") for address in parts.mail.notify_emails),
             *((address, f"is told for account {account.id}") for address in account.notify_emails),
@@ -55,7 +56,7 @@ def recipients_for(
         unique: dict[str, Recipient] = {}
         for address, why in everyone:
             unique.setdefault(address.casefold(), Recipient(address, why))
-        found[claim.refund_id] = tuple(unique.values())
+        found[refund_id] = tuple(unique.values())
     return found
 
 
@@ -245,6 +246,9 @@ def _certainty(
             return (proof[last.finding], last.found_at) if last.finding in proof else (None, None)
         case NoticeKind.OUTCOME_UNKNOWN:
             return (f"no final word ({last.finding})", last.found_at) if last.finding else (None, None)
+        case NoticeKind.TAKEN_BACK | NoticeKind.PAID_ANYWAY:
+            shown = {Finding.DECLINED: "it did not stay paid", Finding.REFUNDED: "it is paid"}
+            return (shown[last.finding], last.found_at) if last.finding in shown else (None, None)
         case NoticeKind.RESOLVED:
             done = "voided" if refund.kind is Kind.VOID else "paid"
             reference = f": reference {refund.gateway_reference}" if refund.gateway_reference else ""

@@ -3,7 +3,7 @@
 from refunds.domain.status import CANCELLABLE, Kind, Status
 from refunds.flow.parts import Parts
 from refunds.flow.refusal import Cause, Refusal
-from refunds.store import payments, refunds
+from refunds.store import moves, payments, refunds
 from refunds.store.database import Tx, now
 from refunds.store.refunds import Refund
 
@@ -16,15 +16,15 @@ def retry_now(parts: Parts, refund_id: str, *, actor: str, reason: str) -> Refun
     with parts.database.begin() as tx:
         refund = refunds.get(tx, refund_id, lock=True)
         if refund is None:
-            return _unknown(refund_id)
+            return unknown(refund_id)
         if refund.status not in {Status.QUEUED, Status.FAILED}:
-            return _refused(refund, "tried now")
-        impossible = None if refund.extra else _reserve_again(tx, refund)
+            return refused(refund, "tried now")
+        impossible = None if refund.extra else reserve_again(tx, refund)
         if impossible is not None:
             return impossible
-        refunds.try_now(tx, refund, actor=actor, why=f"try now: {reason}", now=now(tx))
+        moves.try_now(tx, refund, actor=actor, why=f"try now: {reason}", now=now(tx))
     parts.wakeup.ring(refund.account, refund.gateway)
-    return _again(parts, refund_id)
+    return again(parts, refund_id)
 
 
 def cancel(parts: Parts, refund_id: str, *, actor: str, reason: str) -> Refund | Refusal:
@@ -32,10 +32,10 @@ def cancel(parts: Parts, refund_id: str, *, actor: str, reason: str) -> Refund |
     with parts.database.begin() as tx:
         refund = refunds.get(tx, refund_id, lock=True)
         if refund is None:
-            return _unknown(refund_id)
+            return unknown(refund_id)
         if refund.status not in CANCELLABLE:
-            return _refused(refund, "cancelled")
-        refunds.move(
+            return refused(refund, "cancelled")
+        moves.move(
             tx,
             refund,
             new=Status.CANCELLED,
@@ -44,11 +44,11 @@ def cancel(parts: Parts, refund_id: str, *, actor: str, reason: str) -> Refund |
             now=now(tx),
             values={"extra": False},
         )
-        refunds.release_reserved(tx, refund)
-    return _again(parts, refund_id)
+        moves.shift(tx, refund, reserved=-1)
+    return again(parts, refund_id)
 
 
-def _reserve_again(tx: Tx, refund: Refund) -> Refusal | None:
+def reserve_again(tx: Tx, refund: Refund) -> Refusal | None:
     """Take the payment anew for a failed refund or void, or say why that cannot be; others still have it."""
     if refund.status is not Status.FAILED:
         return None
@@ -65,15 +65,18 @@ def _reserve_again(tx: Tx, refund: Refund) -> Refusal | None:
     return None
 
 
-def _again(parts: Parts, refund_id: str) -> Refund | Refusal:
+def again(parts: Parts, refund_id: str) -> Refund | Refusal:
+    """The refund as it stands after an act."""
     with parts.database.read() as tx:
-        return refunds.get(tx, refund_id) or _unknown(refund_id)
+        return refunds.get(tx, refund_id) or unknown(refund_id)
 
 
-def _unknown(refund_id: str) -> Refusal:
+def unknown(refund_id: str) -> Refusal:
+    """There is no such refund."""
     return Refusal.of(Cause.REFUND_UNKNOWN, "/id", f"there is no refund {refund_id!r}")
 
 
-def _refused(refund: Refund, act: str) -> Refusal:
+def refused(refund: Refund, act: str) -> Refusal:
+    """Its status does not let this be done to it."""
     detail = f"a refund that is {refund.status.value} cannot be {act}"
     return Refusal.of(Cause.WRONG_STATUS, "/id", detail)

@@ -4,6 +4,7 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 
 from refunds.flow.suspension import suspended_clock
 from refunds.ports import Channel, Gateway, Wakeup
@@ -49,6 +50,10 @@ class Parts:
     lease: timedelta = timedelta(seconds=60)
     call_limit: timedelta = timedelta(seconds=20)
     poll: timedelta = timedelta(seconds=2)
+    watch: timedelta = timedelta(days=14)
+    """How long the gateway is asked again about a refund that is at its end."""
+    high_water: Path | None = None
+    """A file outside the database that keeps how far its history came; None: none is kept."""
     redis_answers: Callable[[], bool] | None = None
     elapsed: Callable[[], float] = suspended_clock
     """Seconds on a clock that goes on during suspension: nothing is sent once a lease is over by it."""

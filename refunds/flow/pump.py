@@ -12,28 +12,29 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from refunds.domain.outcome import Answer, Outcome
+from refunds.domain.outcome import Outcome
 from refunds.domain.status import Status
 from refunds.flow.attempt import (
-    HANDED_BACK,
     Attempted,
     Looked,
+    Probed,
     Resolved,
-    look_first,
+    cannot_be_asked,
+    for_a_person,
     needs_look_up,
-    pay,
 )
-from refunds.flow.calls import Call, CallLoop
+from refunds.flow.breaker import probed
+from refunds.flow.calls import CallLoop
 from refunds.flow.claim import Claimer, Held
+from refunds.flow.errands import Arrival, Errands
 from refunds.flow.parts import Parts
-from refunds.flow.resolve import resolve
+from refunds.flow.rate import Rate
 from refunds.flow.settle import Learned, settle
 from refunds.store.claim import Claim
 from refunds.store.database import DatabaseUnavailableError
+from refunds.store.lanes import Lane
 
 log = structlog.get_logger(__name__)
-
-Arrival = Attempted | Looked | Resolved
 
 GATHER_SECONDS = 0.004
 GATHER_TIMES = 3
@@ -41,6 +42,9 @@ GATHER_TIMES = 3
 
 AHEAD_SECONDS = 5
 """A lane with a limit per second claims no further ahead, so that no lease runs out in the waiting."""
+
+SHUT_SECONDS = 1.0
+"""How soon a pump that holds claims learns that its lane was paused or closed."""
 
 LIMITED_SECONDS = 0.05
 """How soon a pump looks again whose claims wait for a free place or for their turn under calls_per_second."""
@@ -64,17 +68,27 @@ class Pump:
     _calling: int = 0
     _owing: bool = False
     _backlog: bool = False
-    _saved: float = 1.0
-    _saved_at: float = field(init=False)
+    _shut: bool = False
+    _closed: bool = False
+    _shut_known_at: float = float("-inf")
     _thread: threading.Thread | None = None
     _claims: Claimer = field(init=False)
-    _free: asyncio.Semaphore = field(init=False)
+    _errands: Errands = field(init=False)
+    _rate: Rate = field(init=False)
 
     def __post_init__(self) -> None:
         """Claims and places are this lane's own."""
         self._claims = Claimer(self.parts, self.account, self.gateway)
-        self._free = asyncio.Semaphore(self._places)
-        self._saved_at = self.parts.elapsed()
+        self._errands = Errands(
+            self.parts,
+            self.gateway,
+            self.calls,
+            places=asyncio.Semaphore(self._places),
+            arrive=self._arrive,
+            held_back=lambda: self._stopping.is_set() or self._shut,
+        )
+        per_second = self.parts.gateways[self.gateway].calls_per_second
+        self._rate = Rate(per_second, self.parts.elapsed)
 
     def start(self) -> None:
         """Begin to work."""
@@ -115,7 +129,7 @@ class Pump:
                 self._stopping.wait(0.5)
             if not more:
                 waits = LIMITED_SECONDS if self._waiting or self._looked else self.parts.poll.total_seconds()
-                self._bell.wait(waits)
+                self._bell.wait(min(waits, SHUT_SECONDS) if self._held else waits)
             self._bell.clear()
             for _ in range(GATHER_TIMES):
                 if self._calling <= len(self._arrived) * 4 + 4:
@@ -129,6 +143,7 @@ class Pump:
         group of them in the next turn: the gateway is busy meanwhile. Trouble is settled first, because it
         may close the lane.
         """
+        self._look_whether_shut()
         well, begun = self._refill()
         few = len(self._unsettled) * 2 < self._places
         if self._unsettled and not (begun and few):
@@ -138,7 +153,7 @@ class Pump:
                 self._forget(item.claim)
             self._unsettled.clear()
             self._owing = False
-        if self._waiting and (self._stopping.is_set() or not (well or self._claims.lane_is_open())):
+        if self._waiting and (self._stopping.is_set() or self._shut or not (well or self._is_open())):
             self._hand_back_waiting()
         self._refill()
         full = self._claim_more()
@@ -150,10 +165,13 @@ class Pump:
         while self._arrived:
             arrival = self._arrived.popleft()
             self._calling -= 1
-            if isinstance(arrival, Looked):
-                self._looked.append(arrival)
-            else:
-                self._unsettled.append(arrival)
+            match arrival:
+                case Looked():
+                    self._looked.append(arrival)
+                case Probed():
+                    probed(self.parts, self.account, self.gateway, wrong=arrival.wrong)
+                case Attempted() | Resolved():
+                    self._unsettled.append(arrival)
         well = not self._owing and self._all_well()
         begins = well or not self._unsettled
         return well, self._begin() if begins else 0
@@ -166,65 +184,70 @@ class Pump:
         """Claim for every free place and, while claims come back full, as many ahead."""
         taken_up = len(self._held) - len(self._unsettled)
         room = self._places + (self._places if self._backlog else 0) - taken_up
-        if self._rate is not None:
-            room = min(room, max(1, int(self._rate * AHEAD_SECONDS)) - len(self._waiting))
-        if self._stopping.is_set() or room < (1 if self._rate else max(1, self._places // 4)):
+        limited = self._rate.per_second is not None
+        if self._rate.per_second is not None:
+            room = min(room, max(1, int(self._rate.per_second * AHEAD_SECONDS)) - len(self._waiting))
+        if self._stopping.is_set() or room < (1 if limited else max(1, self._places // 4)):
             return False
         busy, self._backlog = self._backlog, False
-        claimed = self._claims.claim(room, probing=taken_up == 0, busy=busy)
-        self._held.update((held.claim.refund_id, held) for held in claimed)
-        self._waiting.extend(claimed)
-        self._backlog = 0 < room <= len(claimed)
+        claimed = self._claims.claim(room, under_way=taken_up, busy=busy)
+        if claimed.probes:
+            self._calling += 1
+            self._errands.probe()
+        self._know(claimed.lane)
+        for held in claimed.held:
+            self._held[held.claim.refund_id] = held
+            if cannot_be_asked(self.parts, held.claim) and held.claim.status is Status.ATTEMPTING:
+                self._unsettled.append(for_a_person(held.claim))
+            else:
+                self._waiting.append(held)
+        self._backlog = 0 < room <= len(claimed.held)
         return self._backlog
 
     def _begin(self) -> int:
         """Fill free places: what was looked up is sent first, then what waits; returns how many began."""
         # With work waiting a few are made ready to go, so that a free place need not wait for the database.
-        ahead = self._places // 2 if self._backlog and self._rate is None else 0
-        free = self._allowed(max(self._places + ahead - self._calling, 0))
+        ahead = self._places // 2 if self._backlog and self._rate.per_second is None else 0
+        free = max(self._places + ahead - self._calling, 0)
+        free = self._rate.take(free, at_most=len(self._looked) + len(self._waiting))
         ready = [self._looked.popleft() for _ in range(min(free, len(self._looked)))]
         fresh = [self._waiting.popleft() for _ in range(min(free - len(ready), len(self._waiting)))]
         ready += [Looked(held.claim, None) for held in fresh if self._goes_straight(held.claim)]
-        self._start([self._asking(held) for held in fresh if not self._goes_straight(held.claim)])
+        asked = [held for held in fresh if not self._goes_straight(held.claim)]
+        self._calling += len(asked)
+        self._errands.ask(asked)
         if ready:
             self._send(ready)
         return len(ready)
 
-    def _allowed(self, free: int) -> int:
-        """No more calls than the lane may make in a second; what was not used is saved up for one second."""
-        rate = self._rate
-        if rate is None:
-            return free
+    def _look_whether_shut(self) -> None:
+        """While calls wait for their places, a pause holds them back too."""
         now = self.parts.elapsed()
-        self._saved = min(self._saved + (now - self._saved_at) * rate, max(rate, 1.0))
-        self._saved_at = now
-        allowed = min(free, int(self._saved), len(self._looked) + len(self._waiting))
-        self._saved -= allowed
-        return allowed
+        if self._held and now - self._shut_known_at >= SHUT_SECONDS:
+            self._is_open()
+
+    def _is_open(self) -> bool:
+        self._know(self._claims.lane())
+        return not self._shut
+
+    def _know(self, lane: Lane | None) -> None:
+        self._shut_known_at = self.parts.elapsed()
+        self._shut = lane is None or not lane.is_open
+        self._closed = lane is None or lane.closed_until is not None
 
     def _goes_straight(self, claim: Claim) -> bool:
         return claim.status is Status.ATTEMPTING and not needs_look_up(self.parts, claim)
 
-    def _asking(self, held: Held) -> Call:
-        return self._looking(held.claim) if held.claim.status is Status.ATTEMPTING else self._resolving(held)
-
-    def _start(self, calls: Sequence[Call]) -> None:
-        self._calling += len(calls)
-        self.calls.start_all([self._in_its_place(call) for call in calls])
-
-    def _in_its_place(self, call: Call) -> Call:
-        async def placed() -> None:
-            async with self._free:
-                await call()
-
-        return placed
-
     def _hand_back_waiting(self) -> None:
-        """Claims made ahead go back unsent; look-ups that wait are taken up again when their lease ends."""
+        """Claims made ahead go back unsent. Look-ups go on in a paused lane; else leases hand them on."""
         waiting, self._waiting = list(self._waiting), deque()
-        for held in waiting:
+        attempts = [held for held in waiting if held.claim.status is Status.ATTEMPTING]
+        look_ups = [held for held in waiting if held.claim.status is not Status.ATTEMPTING]
+        dropped = look_ups if self._closed or self._stopping.is_set() else []
+        self._waiting.extend(held for held in look_ups if held not in dropped)
+        for held in (*attempts, *dropped):
             self._forget(held.claim)
-        self._claims.hand_back([held.claim for held in waiting if held.claim.status is Status.ATTEMPTING])
+        self._claims.hand_back([held.claim for held in attempts])
 
     def _send(self, looked: Sequence[Looked]) -> None:
         """Record that these are about to be sent, then send them; what may not be sent is handed back.
@@ -240,7 +263,8 @@ class Pump:
                     self._forget(item.claim)
         for refund_id, claim in marked.items():
             self._held[refund_id].claim = claim
-        self._start([self._paying(self._held[refund_id]) for refund_id in marked])
+        self._calling += len(marked)
+        self._errands.pay([self._held[refund_id] for refund_id in marked])
 
     def _forget(self, claim: Claim) -> None:
         """Its place is free, unless the same refund has been claimed anew meanwhile."""
@@ -248,37 +272,9 @@ class Pump:
         if held is not None and held.claim.fence == claim.fence:
             del self._held[claim.refund_id]
 
-    def _paying(self, held: Held) -> Call:
-        async def call() -> None:
-            if self._stopping.is_set():  # it waited for its place: nothing was sent
-                unsent = Answer(Outcome.UNAVAILABLE, HANDED_BACK, "the worker stopped first", sent=False)
-                self._arrive(Attempted(held.claim, unsent))
-                return
-            self._arrive(await pay(self.parts, held.claim, until=held.until))
-
-        return call
-
-    def _looking(self, claim: Claim) -> Call:
-        async def call() -> None:
-            self._arrive(await look_first(self.parts, claim))
-
-        return call
-
-    def _resolving(self, held: Held) -> Call:
-        claim = held.claim
-
-        async def call() -> None:
-            self._arrive(await resolve(self.parts, claim, key_lives=held.key_lives, until=held.until))
-
-        return call
-
     @property
     def _places(self) -> int:
         return self.parts.gateways[self.gateway].max_in_flight
-
-    @property
-    def _rate(self) -> float | None:
-        return self.parts.gateways[self.gateway].calls_per_second
 
     def _arrive(self, arrival: Arrival) -> None:
         self._arrived.append(arrival)

@@ -1,22 +1,24 @@
 """Settle: judge what was learned and book every consequence in one transaction a group."""
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import assert_never
 
 import structlog
 
-from refunds.domain.judge import Verdict, judge_attempt, judge_look_up
+from refunds.domain.judge import Reservation, Verdict, judge_attempt, judge_look_up
 from refunds.domain.notice import NoticeKind
-from refunds.domain.outcome import Answer, Finding, LookUpAnswer, Outcome
-from refunds.domain.schedule import deferral
+from refunds.domain.outcome import Answer, LookUpAnswer
 from refunds.domain.status import Status
-from refunds.flow.attempt import HANDED_BACK, NO_LOOK_UP, Attempted, Resolved
+from refunds.domain.watch import judge_watch, watched
+from refunds.flow.attempt import Attempted, Resolved
+from refunds.flow.breaker import count_outcomes
 from refunds.flow.notify import recipients_for
 from refunds.flow.parts import Parts
-from refunds.store import accounts, lanes, records
+from refunds.flow.restore import found_restored
+from refunds.flow.stop import stop_for_review
+from refunds.store import accounts, payments, records, refunds
 from refunds.store.accounts import Account
 from refunds.store.database import DatabaseUnavailableError, Tx, clocks
 from refunds.store.settled import Settled
@@ -25,9 +27,6 @@ from refunds.store.settlement import settle_group
 log = structlog.get_logger(__name__)
 
 Learned = Attempted | Resolved
-
-BREAKER_LIMIT = 5
-"""So many outages or unknowns in a row close a lane for a while."""
 
 
 def settle(parts: Parts, learned: Sequence[Learned]) -> set[str]:
@@ -56,13 +55,43 @@ def _settle_together(parts: Parts, learned: Sequence[Learned]) -> set[str]:
         judged = [(item, _judge(parts, known[item.claim.account], item, now=now)) for item in learned]
         group = _with_recipients(parts, tx, known, judged)
         booked = settle_group(tx, group, worker=parts.worker, now=now)
-        _count_for_breaker(parts, tx, learned, real=real)
+        count_outcomes(parts, tx, learned, real=real)
+        _stop_over_captured(parts, tx, [settled for settled in group if settled.claim.refund_id in booked])
+        if any(_was_forgotten(item) for item in learned):
+            why = "the gateway had carried out a refund that this database had not begun"
+            found_restored(parts, tx, why=why)
     for settled in group:
         _log(settled, booked=settled.claim.refund_id in booked)
     return booked
 
 
+def _stop_over_captured(parts: Parts, tx: Tx, booked: Sequence[Settled]) -> None:
+    """Money that turned up late may leave too little for what still waits on that payment: people decide."""
+    late = {
+        settled.claim.payment_id for settled in booked if settled.verdict.reservation is Reservation.BOOK_LATE
+    }
+    for payment_id in sorted(payments.over_captured(tx, sorted(late)) if late else ()):
+        why = f"more than was captured has left payment {payment_id}"
+        stop_for_review(parts, tx, refunds.of_payment(tx, payment_id), why=why)
+
+
+def _was_forgotten(item: Learned) -> bool:
+    """Carried out by the gateway before our first attempt: this database is older than its answers."""
+    return (
+        isinstance(item, Attempted)
+        and item.answer.found_by_look_up
+        and item.claim.number == 1
+        and not item.claim.look_first
+    )
+
+
 def _judge(parts: Parts, account: Account, item: Learned, *, now: datetime) -> Verdict:
+    abilities = parts.gateways[item.claim.gateway].gateway.abilities
+    verdict = _verdict(parts, account, item, now=now)
+    return verdict if verdict.unmoved else watched(verdict, abilities=abilities, watch=parts.watch, now=now)
+
+
+def _verdict(parts: Parts, account: Account, item: Learned, *, now: datetime) -> Verdict:
     abilities = parts.gateways[item.claim.gateway].gateway.abilities
     match item:
         case Attempted(claim, answer):
@@ -75,6 +104,8 @@ def _judge(parts: Parts, account: Account, item: Learned, *, now: datetime) -> V
                 now=now,
                 jitter=parts.chance(),
             )
+        case Resolved(claim, found) if claim.status not in {Status.IN_DOUBT, Status.SUBMITTED}:
+            return judge_watch(claim.standing(), found, policy=account.policy, now=now)
         case Resolved(claim, found):
             return judge_look_up(
                 claim.standing(),
@@ -108,13 +139,14 @@ def _with_recipients(
 
 
 def _ask_a_person(parts: Parts, item: Learned) -> set[str]:
-    """The last resort: the refund stops where it is, keeps its reservation and slot, and people are told."""
-    verdict = Verdict(
-        Status.NEEDS_REVIEW,
-        "booking its outcome would break a rule; see the log",
-        free_slot=False,
-        notices=(NoticeKind.OUTCOME_UNKNOWN,),
-    )
+    """The last resort: the refund stops where it is, keeps its reservation and slot, and people are told.
+
+    One that was at its end stays there, and is asked about no more.
+    """
+    notices, why = (NoticeKind.OUTCOME_UNKNOWN,), "booking its outcome would break a rule; see the log"
+    verdict = Verdict(Status.NEEDS_REVIEW, why, free_slot=False, notices=notices)
+    if item.claim.status not in {Status.ATTEMPTING, Status.IN_DOUBT, Status.SUBMITTED}:
+        verdict = Verdict(item.claim.status, why, unmoved=True, free_slot=False, notices=notices)
     try:
         with parts.database.begin() as tx:
             now = clocks(tx)[1]
@@ -129,44 +161,6 @@ def _ask_a_person(parts: Parts, item: Learned) -> set[str]:
         log.exception("settle.refund_left", refund_id=item.claim.refund_id)
         return set()
     return booked
-
-
-def _count_for_breaker(parts: Parts, tx: Tx, learned: Sequence[Learned], *, real: datetime) -> None:
-    good: dict[tuple[str, str], bool] = defaultdict(bool)
-    bad: dict[tuple[str, str], int] = defaultdict(int)
-    for item in learned:
-        lane = (item.claim.account, item.claim.gateway)
-        if _is_trouble(item):
-            bad[lane] += 1
-        else:
-            good[lane] = True
-    for account, gateway in {*good, *bad}:
-        state = lanes.get(tx, account, gateway)
-        if state is None:
-            continue
-        healthy = good[account, gateway]
-        failures = state.failures + bad[account, gateway]
-        closed_until = None
-        if not healthy and failures >= BREAKER_LIMIT:
-            pause = deferral(failures - BREAKER_LIMIT, jitter=parts.chance())
-            closed_until = real + min(pause, timedelta(minutes=10))
-            log.warning("lane.closed", account=account, gateway=gateway, until=closed_until.isoformat())
-        if state.failures or not healthy:
-            lanes.count_outcomes(
-                tx,
-                account=account,
-                gateway=gateway,
-                good=healthy,
-                bad=bad[account, gateway],
-                closed_until=closed_until,
-            )
-
-
-def _is_trouble(item: Learned) -> bool:
-    if isinstance(item, Attempted):
-        trouble = {Outcome.UNAVAILABLE, Outcome.UNKNOWN}
-        return item.answer.outcome in trouble and item.answer.code != HANDED_BACK
-    return item.found.finding is Finding.UNCLEAR and item.found.code != NO_LOOK_UP
 
 
 def _log(settled: Settled, *, booked: bool) -> None:

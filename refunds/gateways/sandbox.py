@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import quote
 
 from refunds.domain.abilities import Abilities, Grade
-from refunds.domain.outcome import Answer, Finding, LookUpAnswer, Outcome, Reason
+from refunds.domain.outcome import SEVERAL_REFUNDS, Answer, Finding, LookUpAnswer, Outcome, Reason
 from refunds.domain.status import Kind
 from refunds.gateways.transport import Lost, NotSent, Reply, Transport
 from refunds.ports import Call
@@ -141,9 +141,9 @@ def _answer(call: Call, reply: Reply) -> Answer:
     state = _STATES.get(str(document.get("status")))
     if state is None or not _is_ours(call, document):
         return Answer(Outcome.UNKNOWN, "answer_mismatch", "the answer is not about this refund", **common)
-    code = str(document.get("code") or "")[:100] if state is Outcome.DECLINED else ""
+    code = str(document.get("code") or "") if state is Outcome.DECLINED else ""
     reason = _DECLINES.get(code, Reason.PASSING)
-    return Answer(state, code, reference=document["id"][:200], reason=reason, **common)
+    return Answer(state, code, reference=document["id"], reason=reason, **common)
 
 
 def _finding(call: Call, document: dict[str, Any], duration_ms: int) -> LookUpAnswer:
@@ -152,10 +152,10 @@ def _finding(call: Call, document: dict[str, Any], duration_ms: int) -> LookUpAn
     if not isinstance(payment, dict) or not isinstance(entries, list):
         return LookUpAnswer(Finding.UNCLEAR, "answer_mismatch", duration_ms=duration_ms)
     disputed = payment.get("disputed") is True
-    held = payment.get("refundable_minor")
-    refundable = held if isinstance(held, int) else None
+    refundable = _minor(payment.get("refundable_minor"))
     common: dict[str, Any] = {
         "disputed": disputed,
+        "refunded_minor": _minor(payment.get("refunded_minor")),
         "refundable_minor": refundable,
         "duration_ms": duration_ms,
         "snapshot": {"refundable_minor": refundable, "refunds": len(entries)},
@@ -164,18 +164,22 @@ def _finding(call: Call, document: dict[str, Any], duration_ms: int) -> LookUpAn
         entry for entry in entries if isinstance(entry, dict) and entry.get("reference") == call.reference
     ]
     if sum(entry.get("status") in {"succeeded", "pending"} for entry in ours) > 1:
-        return LookUpAnswer(Finding.UNCLEAR, "several_refunds", "more than one refund of ours", **common)
+        return LookUpAnswer(Finding.UNCLEAR, SEVERAL_REFUNDS, "more than one refund of ours", **common)
     for state, finding in (("succeeded", Finding.REFUNDED), ("pending", Finding.ACCEPTED)):
         for entry in (entry for entry in ours if entry.get("status") == state):
             if not _is_ours(call, entry):
                 return LookUpAnswer(Finding.UNCLEAR, "answer_mismatch", **common)
-            return LookUpAnswer(finding, reference=entry["id"][:200], **common)
+            return LookUpAnswer(finding, reference=entry["id"], **common)
     for entry in ours:
         answers = entry.get("key") == call.key or entry.get("id") == call.accepted_reference
         if entry.get("status") == "failed" and answers:
-            code = str(entry.get("code") or "failed")[:100]
+            code = str(entry.get("code") or "failed")
             return LookUpAnswer(Finding.DECLINED, code, reason=_DECLINES.get(code, Reason.PASSING), **common)
     return LookUpAnswer(Finding.ABSENT, **common)
+
+
+def _minor(value: object) -> int | None:
+    return value if isinstance(value, int) else None
 
 
 def _is_ours(call: Call, entry: dict[str, Any]) -> bool:
@@ -191,7 +195,8 @@ def _is_ours(call: Call, entry: dict[str, Any]) -> bool:
 
 
 def _error(document: dict[str, Any] | None) -> tuple[str, str]:
+    """Uncut: half a card number could not be told any more. The flow bounds what it keeps."""
     error = (document or {}).get("error")
     if not isinstance(error, dict):
         return "", ""
-    return str(error.get("code") or "")[:100], str(error.get("message") or "")[:300]
+    return str(error.get("code") or ""), str(error.get("message") or "")

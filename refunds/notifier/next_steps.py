@@ -45,13 +45,30 @@ _RETRY = Step(
     "Or INSTEAD, if the cause is gone, let moneyback try once more:",
     'moneyback refund retry {refund_id} --reason "cause removed"',
 )
-_LEAVE = Step(
-    "Leave the refund here as it is: its amount stays reserved, so that nobody pays it twice. Recording here"
-    " what you decided comes with a later version."
+_IS_PAID = Step(
+    "If it does, the customer is being paid: pay nothing more, and record it here with {gateway}'s own"
+    " reference:",
+    'moneyback refund resolve {refund_id} --as refunded --reference REFERENCE --reason "seen at the gateway"',
 )
-_LEAVE_VOID = Step(
-    "Leave the void here as it is: it keeps the payment, so that nothing else is begun on it. Recording here"
-    " what you decided comes with a later version."
+_SEND_AGAIN = Step(
+    "Only if it is certain that it was not and will not be paid there, have it sent again, under a new key:",
+    'moneyback refund resolve {refund_id} --as queued --reason "surely not paid"',
+)
+_GIVE_UP = Step(
+    "Or give it up here, so that it can be paid another way:",
+    'moneyback refund resolve {refund_id} --as cancelled --reason "surely not paid"',
+)
+_BANK_PAID = Step(
+    "If the customer has the money, or a dispute is open, pay nothing, and record it here:",
+    'moneyback refund resolve {refund_id} --as cancelled --reason "refunded by the bank"',
+)
+_IS_VOIDED = Step(
+    "If it is voided, record it here with {gateway}'s reference:",
+    'moneyback refund resolve {refund_id} --as voided --reference REFERENCE --reason "seen at the gateway"',
+)
+_VOID_AGAIN = Step(
+    "If it surely is still authorised, have the void sent again:",
+    'moneyback refund resolve {refund_id} --as queued --reason "surely not voided"',
 )
 _UNCERTAIN_VOID = Step(
     "Do NOT pay the customer anything before that is certain: what was voided was never charged."
@@ -76,12 +93,13 @@ _REFUND_STEPS: Final[Mapping[NoticeKind, tuple[Step, ...]]] = {
             "On {gateway}'s own pages open payment {payment}:"
             " does it show a refund of {amount} (our reference {refund_id})?"
         ),
-        Step("If it does, the customer is being paid: pay nothing more."),
+        _IS_PAID,
         Step(
             "Do NOT pay another way before it is certain that it will not be paid there. If you cannot tell,"
             " wait, and ask {gateway}'s support: waiting pays nobody twice."
         ),
-        _LEAVE,
+        _SEND_AGAIN,
+        _GIVE_UP,
         _SHOW,
     ),
     NoticeKind.REFUSED_EARLY: (
@@ -96,9 +114,31 @@ _REFUND_STEPS: Final[Mapping[NoticeKind, tuple[Step, ...]]] = {
             "On {gateway}'s own pages open payment {payment}: is there a dispute, or a refund that"
             " somebody made there?"
         ),
-        Step("If the customer has the money, or a dispute is open, pay nothing."),
+        _BANK_PAID,
         Step("Do NOT pay before it is certain that the customer has nothing and will get nothing."),
-        _LEAVE,
+        _SEND_AGAIN,
+        _SHOW,
+    ),
+    NoticeKind.TAKEN_BACK: (
+        Step(
+            "See on {gateway}'s own pages of payment {payment} why the money came back: a closed account,"
+            " our balance there, a dispute?"
+        ),
+        Step("If it is queued, you may leave it: moneyback tries again by itself and tells you how it ends."),
+        _CANCEL_FIRST,
+        Step(
+            "If it waits for a decision, pay {amount} another way, and record that here:",
+            "moneyback refund resolve {refund_id} --as refunded_externally --reference REFERENCE"
+            ' --reason "paid another way"',
+        ),
+        _SHOW,
+    ),
+    NoticeKind.PAID_ANYWAY: (
+        Step("Pay nothing more."),
+        Step(
+            "If {amount} was paid another way too, the customer was paid twice: ask for it back, or stop"
+            " the other payment."
+        ),
         _SHOW,
     ),
     NoticeKind.RESOLVED: (
@@ -117,11 +157,9 @@ _VOID_STEPS: Final[Mapping[NoticeKind, tuple[Step, ...]]] = {
     ),
     NoticeKind.OUTCOME_UNKNOWN: (
         Step("On {gateway}'s own pages open payment {payment}: is it voided, still authorised, or captured?"),
-        Step(
-            "If it is voided, nothing is left to do there. If it surely is still authorised, void it there."
-        ),
+        _IS_VOIDED,
+        _VOID_AGAIN,
         _UNCERTAIN_VOID,
-        _LEAVE_VOID,
         _SHOW,
     ),
     NoticeKind.REFUSED_EARLY: (
@@ -135,12 +173,18 @@ _VOID_STEPS: Final[Mapping[NoticeKind, tuple[Step, ...]]] = {
     NoticeKind.STILL_UNPAID: (_NOT_THROUGH, _LIST, _SHOW),
     NoticeKind.NEEDS_REVIEW: (
         Step("On {gateway}'s own pages open payment {payment}: what became of it?"),
-        Step(
-            "If nothing is held on the customer's card any more, nothing is left to do there. If it surely"
-            " is still held, void it there."
-        ),
+        _IS_VOIDED,
+        _VOID_AGAIN,
         _UNCERTAIN_VOID,
-        _LEAVE_VOID,
+        _SHOW,
+    ),
+    NoticeKind.TAKEN_BACK: (
+        Step("On {gateway}'s own pages open payment {payment}: is it voided, still authorised, or captured?"),
+        _UNCERTAIN_VOID,
+        _SHOW,
+    ),
+    NoticeKind.PAID_ANYWAY: (
+        Step("Nothing is held on the customer's card any more: release it nowhere else."),
         _SHOW,
     ),
     NoticeKind.RESOLVED: (Step("Nothing is left to do."), _SHOW),

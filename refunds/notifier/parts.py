@@ -1,5 +1,6 @@
 """The two parts of a mail, rendered from one page: text of width 78, and HTML that loads nothing."""
 
+import re
 import textwrap
 from dataclasses import dataclass
 from typing import Final, assert_never
@@ -55,10 +56,15 @@ def _rows(line: Line) -> list[str]:
 
 def _command(command: str) -> list[str]:
     """A command that does not fit continues after a backslash: it can still be pasted as it stands."""
-    if len("   " + command) <= WIDTH - _LABEL_WIDTH:
-        return ["   " + command]
-    head, option, rest = command.partition(" --reason ")
-    return [f"   {head} \\", f"     {option.strip()} {rest}"] if option else ["   " + command]
+    head, *options = re.split(r" (?=--[a-z])", command)
+    lines = ["   " + head]
+    for option in options:
+        if len(f"{lines[-1]} {option} \\") <= WIDTH - _LABEL_WIDTH:
+            lines[-1] += f" {option}"
+        else:
+            lines[-1] += " \\"
+            lines.append("     " + option)
+    return lines
 
 
 def _wrapped(text: str, *, lead: str = "", width: int = WIDTH) -> list[str]:

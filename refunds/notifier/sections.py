@@ -96,6 +96,20 @@ def _what(facts: NoticeFacts) -> tuple[Line, ...]:
                 Line(f"{this} waits for a person to decide. moneyback will not try it again.", Style.STRONG),
                 Line("The customer may have the money from elsewhere: do NOT pay before checking."),
             )
+        case NoticeKind.TAKEN_BACK:
+            undone = "carried out, and is not in force any more" if void else "paid, and the money came back"
+            goes_on = (
+                f"It is queued again, next at {moment(facts.next_attempt_at, facts.zone)}."
+                if facts.next_attempt_at
+                else "It waits for a person: the same card cannot take it."
+            )
+            return (Line(f"{this} was {undone}: it is owed again.", Style.STRONG), Line(goes_on))
+        case NoticeKind.PAID_ANYWAY:
+            had = "had been given up here, or paid another way"
+            return (
+                Line(f"{this} was {done} by {facts.gateway}, though it {had}.", Style.STRONG),
+                Line("If it was paid another way too, the customer was paid TWICE."),
+            )
         case NoticeKind.RESOLVED:
             return (Line(f"The alarm about {_lower(this)} is withdrawn: it is settled.", Style.STRONG),)
         case _:
@@ -113,6 +127,10 @@ def _money(facts: NoticeFacts) -> tuple[Line, ...]:
     match facts.kind:
         case NoticeKind.FAILED | NoticeKind.REFUSED_EARLY | NoticeKind.STILL_UNPAID:
             state = "still owed"
+        case NoticeKind.TAKEN_BACK:
+            state = "owed again"
+        case NoticeKind.PAID_ANYWAY:
+            state = "paid, perhaps twice"
         case NoticeKind.OUTCOME_UNKNOWN:
             state = "that may be paid or still owed"
         case NoticeKind.NEEDS_REVIEW:
@@ -174,6 +192,8 @@ def _sure(facts: NoticeFacts) -> tuple[Line, ...]:
             certainty = asked or "None of the tries that found an outage was processed by the gateway."
         case NoticeKind.NEEDS_REVIEW:
             certainty = f"NO. {asked or 'moneyback did not pay, but others may have.'}"
+        case NoticeKind.TAKEN_BACK | NoticeKind.PAID_ANYWAY:
+            certainty = asked or f"{facts.gateway} says so when it is asked."
         case NoticeKind.RESOLVED:
             certainty = asked or "The record says why."
         case _:

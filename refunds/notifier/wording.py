@@ -25,6 +25,8 @@ WORDINGS: Final[Mapping[NoticeKind, Wording]] = {
     NoticeKind.REFUSED_EARLY: Wording("refused, still trying", "REFUSED, STILL TRYING", "#a63c00"),
     NoticeKind.STILL_UNPAID: Wording("still unpaid, outage", "STILL UNPAID: OUTAGE", "#1d4ed8"),
     NoticeKind.NEEDS_REVIEW: Wording("needs a decision", "NEEDS A DECISION", "#6b21a8"),
+    NoticeKind.TAKEN_BACK: Wording("taken back, owed again", "TAKEN BACK: OWED AGAIN", "#9d174d"),
+    NoticeKind.PAID_ANYWAY: Wording("paid after all, paid twice?", "PAID AFTER ALL: TWICE?", "#92400e"),
     NoticeKind.RESOLVED: Wording("resolved, alarm withdrawn", "ALARM WITHDRAWN", "#166534"),
 }
 """Failed and unknown share no word and no colour: one is certainly unpaid, the other may be paid."""

@@ -39,6 +39,11 @@ class Claim:
     key_sent_at: datetime | None
     waiting_since: datetime | None
     absent_at: datetime | None
+    watch_until: datetime | None
+    created_at: datetime
+    look_first: bool
+    refunded_minor: int
+    """Of the payment, by our books."""
     deferrals: int
     look_ups: int
     gateway_reference: str | None
@@ -68,14 +73,17 @@ class Claim:
             look_ups=self.look_ups,
             waiting_since=self.waiting_since,
             absent_at=self.absent_at,
+            watch_until=self.watch_until,
         )
 
 
 CLAIMED = """r.id, r.payment_id, r.account, r.gateway, r.kind, r.status, r.prior, r.extra, r.fence,
     r.attempts, r.episode, r.generation, r.attempts_counted, r.amount_minor, r.currency, r.reason,
     r.claimed_at, r.sending_at, r.last_counted_at, r.key_sent_at, r.waiting_since, r.absent_at,
-    r.deferrals, r.look_ups, r.gateway_reference"""
-"""Columns of `refunds r` that make a Claim; with them come `order_id` and `transaction_id`."""
+    r.watch_until, r.created_at, r.look_first, r.deferrals, r.look_ups, r.gateway_reference"""
+"""Columns of `refunds r` that make a Claim; with them come those of OF_PAYMENT."""
+
+OF_PAYMENT = ("order_id", "transaction_id", "refunded_minor")
 
 TIMES = (
     "claimed_at",
@@ -84,12 +92,14 @@ TIMES = (
     "key_sent_at",
     "waiting_since",
     "absent_at",
+    "watch_until",
+    "created_at",
 )
 
 
 def read_claims(tx: Tx, parameters: Mapping[str, object], *, where: str, **times: datetime) -> list[Claim]:
     """Claims by a condition on `refunds r`."""
-    sql = f"""SELECT {CLAIMED}, p.order_id, p.transaction_id
+    sql = f"""SELECT {CLAIMED}, {", ".join(f"p.{name}" for name in OF_PAYMENT)}
         FROM refunds r JOIN payments p ON p.id = r.payment_id WHERE {where}"""
     return [claim_of(row) for row in read(tx, sql, TIMES, parameters, **times).mappings()]
 
@@ -103,7 +113,7 @@ def claim_of(row: Any) -> Claim:
         gateway=row["gateway"],
         kind=Kind(row["kind"]),
         status=Status(row["status"]),
-        prior=Status(row["prior"]),
+        prior=Status(row["prior"] or row["status"]),
         extra=bool(row["extra"]),
         fence=row["fence"],
         number=row["attempts"],
@@ -121,6 +131,10 @@ def claim_of(row: Any) -> Claim:
         key_sent_at=row["key_sent_at"],
         waiting_since=row["waiting_since"],
         absent_at=row["absent_at"],
+        watch_until=row["watch_until"],
+        created_at=row["created_at"],
+        look_first=bool(row["look_first"]),
+        refunded_minor=row["refunded_minor"],
         deferrals=row["deferrals"],
         look_ups=row["look_ups"],
         gateway_reference=row["gateway_reference"],

@@ -9,12 +9,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cache
 
-from refunds.store.claim import CLAIMED, TIMES, Claim, claim_of, read_claims
+from refunds.store.claim import CLAIMED, OF_PAYMENT, TIMES, Claim, claim_of, read_claims
 from refunds.store.database import Tx
+from refunds.store.lanes import OPEN
 from refunds.store.recordset import among, as_rows, recordset
 from refunds.store.statement import read, run
 
-_FREE = """SELECT r.id, r.payment_id, r.due_at, p.order_id, p.transaction_id
+_FREE = """SELECT r.id, r.payment_id, r.due_at, p.order_id, p.transaction_id, p.refunded_minor
     FROM refunds r JOIN payments p ON p.id = r.payment_id
     WHERE r.account = :account AND r.gateway = :gateway AND r.status = '{status}' AND r.due_at <= :now
       AND p.slot IS NULL
@@ -58,7 +59,7 @@ def _postgres_claim(statuses: tuple[str, ...]) -> str:
                  AND payments.id = ANY(ARRAY(SELECT payment_id FROM pick))),
         claimed AS (UPDATE refunds r {_TAKE} FROM pick WHERE r.id = pick.id
                     AND r.id = ANY(ARRAY(SELECT id FROM pick))
-                    RETURNING {CLAIMED}, pick.order_id, pick.transaction_id),
+                    RETURNING {CLAIMED}, {", ".join(f"pick.{name}" for name in OF_PAYMENT)}),
         tried AS ({_ATTEMPT.format(claimed="claimed")}),
         told AS ({_HISTORY.format(claimed="claimed")})
         SELECT * FROM claimed"""
@@ -122,21 +123,28 @@ def claim_look_ups(
     real: datetime,
     lease_until: datetime,
 ) -> list[Claim]:
-    """Lease refunds in doubt or submitted whose next look-up is due; status, attempt and times stay."""
+    """Lease refunds whose next look-up is due; status, attempt and times stay.
+
+    Those in doubt or submitted come first, then those at their end that are watched.
+    """
     skip = "FOR UPDATE SKIP LOCKED" if tx.dialect.name == "postgresql" else ""
-    taken = run(
-        tx,
-        f"""UPDATE refunds SET lease_until = :lease_until, fence = fence + 1 WHERE id IN (
-            SELECT id FROM refunds WHERE account = :account AND gateway = :gateway
-              AND status IN ('in_doubt', 'submitted') AND due_at <= :now
-              AND (lease_until IS NULL OR lease_until < :real)
-            ORDER BY due_at, id LIMIT :limit {skip}) RETURNING id""",
-        {"account": account, "gateway": gateway, "limit": limit},
-        now=now,
-        real=real,
-        lease_until=lease_until,
-    )
-    ids = [row[0] for row in taken]
+    waiting = "status IN ('in_doubt', 'submitted') AND due_at <= :now ORDER BY due_at"
+    watched = "watch_at <= :now AND due_at IS NULL ORDER BY watch_at"
+    ids: list[str] = []
+    for due in (waiting, watched):
+        if len(ids) < limit:
+            taken = run(
+                tx,
+                f"""UPDATE refunds SET lease_until = :lease_until, fence = fence + 1 WHERE id IN (
+                    SELECT id FROM refunds WHERE account = :account AND gateway = :gateway
+                      AND (lease_until IS NULL OR lease_until < :real) AND {due}, id
+                    LIMIT :limit {skip}) RETURNING id""",
+                {"account": account, "gateway": gateway, "limit": limit - len(ids)},
+                now=now,
+                real=real,
+                lease_until=lease_until,
+            )
+            ids += [row[0] for row in taken]
     if not ids:
         return []
     if skip:
@@ -153,7 +161,8 @@ def mark_sending(
 ) -> set[str]:
     """Record that these calls are about to be written; returns the ids that may really be sent.
 
-    Missing from the answer: whoever lost the lease, or whose lease ends before `lease_beyond` (real clock).
+    Missing from the answer: whoever lost the lease, or whose lease ends before `lease_beyond` (real clock),
+    and whatever belongs to a lane that is paused or closed by now.
     """
     rows = as_rows(
         [
@@ -170,9 +179,10 @@ def mark_sending(
     source, ours = recordset(tx.dialect.name, columns), among(tx.dialect.name, "refunds.id")
     marked = run(
         tx,
-        f"""UPDATE refunds SET sending_at = :now, key_sent_at = COALESCE(key_sent_at, :now) FROM {source}
+        f"""UPDATE refunds SET sending_at = :now, key_sent_at = COALESCE(key_sent_at, :now),
+                look_first = false FROM {source}
             WHERE refunds.id = v.id AND refunds.fence = v.fence AND refunds.status = 'attempting'
-              AND refunds.lease_until > :lease_beyond AND {ours} RETURNING refunds.id""",
+              AND refunds.lease_until > :lease_beyond AND {ours} AND {OPEN} RETURNING refunds.id""",
         {"rows": rows},
         now=now,
         lease_beyond=lease_beyond,

@@ -4,8 +4,9 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import bindparam, text
+from sqlalchemy import bindparam, select, text
 
+from refunds.store import tables
 from refunds.store.claim import Claim, read_claims
 from refunds.store.database import Tx
 from refunds.store.recordset import as_rows, recordset
@@ -18,7 +19,10 @@ def hand_back(tx: Tx, claims: Sequence[Claim], *, worker: str, now: datetime) ->
     rows = as_rows([{"id": claim.refund_id, "fence": claim.fence} for claim in claims])
     source = recordset(tx.dialect.name, {"id": "text", "fence": "bigint"})
     condition = f"EXISTS (SELECT 1 FROM {source} WHERE refunds.id = v.id AND refunds.fence = v.fence)"
-    return set(_give_back(tx, condition, {"rows": rows}, worker=worker, now=now, why="handed back unsent"))
+    given = _give_back(
+        tx, condition, {"rows": rows, "lost": 0}, worker=worker, now=now, why="handed back unsent"
+    )
+    return set(given)
 
 
 def take_over_unsent(tx: Tx, *, real: datetime, now: datetime, worker: str) -> list[str]:
@@ -28,7 +32,14 @@ def take_over_unsent(tx: Tx, *, real: datetime, now: datetime, worker: str) -> l
         WHERE lease_until < :real AND status = 'attempting' AND sending_at IS NULL
         ORDER BY payment_id LIMIT 500)"""
     why = "the lease ran out before sending began"
-    return _give_back(tx, condition, {}, worker=worker, now=now, why=why, real=real)
+    return _give_back(tx, condition, {"lost": 1}, worker=worker, now=now, why=why, real=real)
+
+
+def often_lost(tx: Tx, ids: Sequence[str], *, limit: int) -> list[str]:
+    """Which of these refunds lost their lease so often in a row, without any outcome."""
+    refunds = tables.refunds
+    rows = tx.execute(select(refunds.c.id).where(refunds.c.id.in_(list(ids)), refunds.c.lost_leases >= limit))
+    return [row[0] for row in rows]
 
 
 def expired_in_sending(tx: Tx, *, real: datetime, gateways: Sequence[str], limit: int = 500) -> list[Claim]:
@@ -56,8 +67,9 @@ def _give_back(
     given = run(
         tx,
         f"""UPDATE refunds SET status = prior, due_at = :now, lease_until = NULL, fence = fence + 1,
-            updated_at = :now WHERE refunds.status = 'attempting' AND refunds.sending_at IS NULL
-            AND {condition} RETURNING id, payment_id, prior""",
+            lost_leases = lost_leases + :lost, updated_at = :now
+            WHERE refunds.status = 'attempting' AND refunds.sending_at IS NULL AND {condition}
+            RETURNING id, payment_id, prior""",
         parameters,
         now=now,
         **times,

@@ -1,15 +1,49 @@
 """The outbox: notices wait here, claimed and delivered like refunds, until somebody has them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, select, text
+from sqlalchemy import bindparam, insert, select, text
+from ulid import ULID
 
 from refunds.store import tables
 from refunds.store.database import Tx
+from refunds.store.settled import Recipient
 from refunds.store.types import Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What people are told about one refund; `occurrence` tells two of one kind apart."""
+
+    refund_id: str
+    episode: int
+    kind: str
+    occurrence: int
+
+
+def add(tx: Tx, told: Iterable[tuple[Told, Sequence[Recipient]]], *, now: datetime) -> None:
+    """A notice to each address, in the outbox from this commit on."""
+    rows = [
+        {
+            "id": f"nt_{ULID()}",
+            "refund_id": item.refund_id,
+            "episode": item.episode,
+            "kind": item.kind,
+            "occurrence": item.occurrence,
+            "address": recipient.address,
+            "why": recipient.why,
+            "decided_at": now,
+            "status": "pending",
+            "due_at": now,
+        }
+        for item, recipients in told
+        for recipient in recipients
+    ]
+    if rows:
+        tx.execute(insert(tables.notices), rows)
 
 
 @dataclass(frozen=True, slots=True)

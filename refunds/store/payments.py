@@ -108,6 +108,13 @@ def with_active_void(tx: Tx, ids: Sequence[str]) -> set[str]:
     return taken
 
 
+def over_captured(tx: Tx, ids: Sequence[str]) -> set[str]:
+    """Which of these payments have given back more than was captured, or are to."""
+    payments = tables.payments
+    rows = tx.execute(select(payments.c.id).where(payments.c.id.in_(list(ids)), payments.c.excess_minor > 0))
+    return {row[0] for row in rows}
+
+
 def list_page(tx: Tx, *, filters: Mapping[str, str], after: str | None, limit: int) -> list[Payment]:
     """Payments by id, newest last; `filters` may name order_id, transaction_id, account, gateway."""
     payments = tables.payments

@@ -1,15 +1,16 @@
-"""Rows that only tell, beside a settlement: findings of look-ups, notices, answers that came too late."""
+"""Rows that only tell, beside a settlement: findings of look-ups, answers that came too late."""
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import insert
-from ulid import ULID
+from sqlalchemy import func, insert, literal, update
 
 from refunds.domain.outcome import Finding, Outcome
 from refunds.store import tables
 from refunds.store.database import Tx
 from refunds.store.settled import Settled
+from refunds.store.types import Instant
 
 
 def insert_findings(tx: Tx, booked: Sequence[Settled], *, now: datetime) -> None:
@@ -30,35 +31,12 @@ def insert_findings(tx: Tx, booked: Sequence[Settled], *, now: datetime) -> None
         tx.execute(insert(tables.look_ups), rows)
 
 
-def insert_notices(tx: Tx, booked: Sequence[Settled], *, now: datetime) -> None:
-    """A notice for each address that a verdict tells, in the outbox from this commit on."""
-    rows = [
-        {
-            "id": f"nt_{ULID()}",
-            "refund_id": item.claim.refund_id,
-            "episode": item.claim.episode,
-            "kind": kind,
-            "occurrence": item.claim.number,
-            "address": recipient.address,
-            "why": recipient.why,
-            "decided_at": now,
-            "status": "pending",
-            "due_at": now,
-        }
-        for item in booked
-        for kind in item.verdict.notices
-        for recipient in item.recipients
-    ]
-    if rows:
-        tx.execute(insert(tables.notices), rows)
-
-
 def keep_evidence(tx: Tx, late: Sequence[Settled], *, now: datetime) -> None:
-    """A late answer changes nothing, but what it says is kept for the look-up and for people."""
-    rows = []
+    """What was learned and changes nothing is kept for people."""
+    rows: list[dict[str, Any]] = []
     for item in late:
         learned = item.answer or item.found
-        said = item.answer.outcome if item.answer else item.found.finding if item.found else None
+        said = _said(item)
         if learned is not None and said in _TELLING:
             content = {
                 "attempt": item.claim.number,
@@ -72,7 +50,28 @@ def keep_evidence(tx: Tx, late: Sequence[Settled], *, now: datetime) -> None:
         tx.execute(insert(tables.evidence), rows)
 
 
-_TELLING = {
-    *(Outcome.REFUNDED, Outcome.ACCEPTED, Outcome.DECLINED),
-    *(Finding.REFUNDED, Finding.ACCEPTED, Finding.DECLINED),
-}
+def ask_soon(tx: Tx, late: Sequence[Settled], *, now: datetime) -> None:
+    """A late answer that may have paid brings the next look-up forward.
+
+    Never the first one of a doubt, which waits for the call's end.
+    """
+    ids = [item.claim.refund_id for item in late if _said(item) in _MAY_HAVE_PAID]
+    if not ids:
+        return
+    refunds = tables.refunds
+    these = update(refunds).where(refunds.c.id.in_(ids))
+    doubt = these.where(refunds.c.status.in_(("in_doubt", "submitted")), refunds.c.look_ups > 0)
+    tx.execute(doubt.where(refunds.c.due_at > now).values(due_at=now))
+    at_an_end = these.where(
+        refunds.c.status.in_(("refunded", "failed", "needs_review", "cancelled", "refunded_externally"))
+    )
+    until = func.coalesce(refunds.c.watch_until, literal(now, Instant()), type_=Instant())
+    tx.execute(at_an_end.values(watch_at=now, watch_until=until))
+
+
+def _said(item: Settled) -> Outcome | Finding | None:
+    return item.answer.outcome if item.answer else item.found.finding if item.found else None
+
+
+_MAY_HAVE_PAID = {Outcome.REFUNDED, Outcome.ACCEPTED, Finding.REFUNDED, Finding.ACCEPTED}
+_TELLING = {*_MAY_HAVE_PAID, Outcome.DECLINED, Finding.DECLINED}

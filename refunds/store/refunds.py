@@ -1,13 +1,13 @@
-"""Refunds as people and services read them, and the moves an operator makes."""
+"""Refunds as people and services read them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, func, insert, select, text, update
+from sqlalchemy import Select, func, select, text
 
-from refunds.domain.status import OPEN, Kind, Status, Wait, check_transition
+from refunds.domain.status import OPEN, Kind, Status, Wait
 from refunds.store import tables
 from refunds.store.database import Tx
 from refunds.store.types import Instant
@@ -108,6 +108,13 @@ def get_many(tx: Tx, ids: Sequence[str]) -> dict[str, Refund]:
     return found
 
 
+def of_payment(tx: Tx, payment_id: str) -> list[str]:
+    """Ids of a payment's refunds."""
+    refunds = tables.refunds
+    rows = tx.execute(select(refunds.c.id).where(refunds.c.payment_id == payment_id).order_by(refunds.c.id))
+    return [row[0] for row in rows]
+
+
 FILTERS = ("status", "account", "gateway", "currency", "kind", "order_id", "transaction_id")
 
 
@@ -192,101 +199,29 @@ def history_of(tx: Tx, refund_id: str) -> list[dict[str, Any]]:
     return [dict(row) for row in rows.mappings()]
 
 
-def move(
-    tx: Tx,
-    refund: Refund,
-    *,
-    new: Status,
-    actor: str,
-    why: str,
-    now: datetime,
-    values: Mapping[str, Any],
-) -> None:
-    """Change the status of a locked refund by hand, with its line of history.
-
-    Raises IllegalTransitionError. `values` are further columns; the due time goes unless given.
-    """
-    check_transition(refund.status, new)
-    changed = {"status": new, "wait": None, "due_at": None, "updated_at": now, **values}
-    tx.execute(update(tables.refunds).where(tables.refunds.c.id == refund.id).values(**changed))
-    note(tx, refund, actor=actor, new=new, why=why, now=now)
-
-
-def try_now(tx: Tx, refund: Refund, *, actor: str, why: str, now: datetime) -> None:
-    """Make one extra, uncounted attempt due at once; the status moves when it is claimed."""
-    tx.execute(
-        update(tables.refunds)
-        .where(tables.refunds.c.id == refund.id)
-        .values(due_at=now, extra=True, updated_at=now),
-    )
-    note(tx, refund, actor=actor, new=refund.status, why=why, now=now)
-
-
-def note(tx: Tx, refund: Refund, *, actor: str, new: Status, why: str, now: datetime) -> None:
-    """One line of history."""
-    row = {"refund_id": refund.id, "at": now, "actor": actor, "old": refund.status, "new": new, "why": why}
-    tx.execute(insert(tables.history), [row])
-
-
-def release_reserved(tx: Tx, refund: Refund) -> None:
-    """Give the reserved amount back to the payment, and its slot if this refund held it."""
-    amount = refund.amount_minor if refund.kind is Kind.REFUND else 0
-    tx.execute(
-        text(
-            """UPDATE payments SET reserved_minor = reserved_minor - :amount,
-            slot = CASE WHEN slot = :refund THEN NULL ELSE slot END WHERE id = :id""",
-        ),
-        {"amount": amount, "refund": refund.id, "id": refund.payment_id},
-    )
-
-
-def broken_sums(tx: Tx) -> list[str]:
-    """Payments whose reserved or refunded sum is not what their refunds add up to. Reads whole tables."""
+def broken_sums(tx: Tx, *, after: str = "", through: str | None = None) -> list[str]:
+    """Payments whose sums are not what their refunds add up to; `after`, and up to `through`, in id order."""
+    within = "AND {id} <= :through" if through is not None else ""
     rows = tx.execute(
         text(
-            """SELECT p.id FROM payments p LEFT JOIN (
+            f"""SELECT p.id FROM payments p LEFT JOIN (
                 SELECT payment_id,
                     SUM(CASE WHEN status IN ('awaiting_approval', 'held', 'requested', 'attempting',
                         'submitted', 'in_doubt', 'queued', 'needs_review') OR (status = 'failed' AND extra)
                         THEN amount_minor ELSE 0 END) AS reserved,
-                    SUM(CASE WHEN status = 'refunded' THEN amount_minor ELSE 0 END) AS refunded
-                FROM refunds WHERE kind = 'refund' GROUP BY payment_id) s ON s.payment_id = p.id
-            WHERE p.reserved_minor <> COALESCE(s.reserved, 0)
-               OR p.refunded_minor <> p.refunded_before_minor + COALESCE(s.refunded, 0)
+                    SUM(CASE WHEN status = 'refunded' THEN amount_minor ELSE 0 END) AS refunded,
+                    SUM(CASE WHEN status = 'refunded_externally' THEN amount_minor ELSE 0 END) AS external
+                FROM refunds WHERE kind = 'refund' AND payment_id > :after {within.format(id="payment_id")}
+                GROUP BY payment_id) s ON s.payment_id = p.id
+            WHERE p.id > :after {within.format(id="p.id")}
+              AND (p.reserved_minor <> COALESCE(s.reserved, 0)
+                OR p.refunded_minor <> p.refunded_before_minor + COALESCE(s.refunded, 0)
+                OR p.external_minor <> COALESCE(s.external, 0))
             ORDER BY p.id LIMIT 100""",
         ),
+        {"after": after} | ({} if through is None else {"through": through}),
     )
     return [row[0] for row in rows]
-
-
-def open_work(tx: Tx) -> int:
-    """How many refunds still wait for something to happen by itself."""
-    refunds = tables.refunds
-    moving = [Status.REQUESTED, Status.ATTEMPTING, Status.QUEUED, Status.IN_DOUBT, Status.SUBMITTED]
-    query = select(func.count()).where(refunds.c.status.in_(moving))
-    count: int = tx.execute(query).scalar_one()
-    return count
-
-
-def busy(tx: Tx, *, now: datetime) -> int:
-    """How many refunds and notices have something due, or are being attempted, at this moment."""
-    refunds, notices = tables.refunds, tables.notices
-    queries = (
-        select(func.count()).where(refunds.c.status == Status.ATTEMPTING),
-        select(func.count()).select_from(refunds).where(refunds.c.due_at <= now),
-        select(func.count()).select_from(notices).where(notices.c.due_at <= now),
-    )
-    return sum(tx.execute(query).scalar_one() for query in queries)
-
-
-def next_instant(tx: Tx) -> datetime | None:
-    """The next moment at which anything falls due."""
-    refunds, notices = tables.refunds, tables.notices
-    instants = [
-        tx.execute(select(func.min(column, type_=Instant())).where(column.is_not(None))).scalar_one()
-        for column in (refunds.c.due_at, notices.c.due_at)
-    ]
-    return min((instant for instant in instants if instant), default=None)
 
 
 def _refund(row: Any) -> Refund:

@@ -4,8 +4,7 @@ The fenced update of the refunds comes first; everything else joins the ids that
 that lost its lease changes no status and no sum (design.md 7).
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -13,15 +12,16 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from refunds.domain.judge import Reservation
-from refunds.domain.status import Kind, Status, check_transition
-from refunds.store import records
+from refunds.domain.status import Status, check_transition
+from refunds.store import notices, records
 from refunds.store.database import Tx
+from refunds.store.notices import Told
 from refunds.store.recordset import Write, among, as_rows, recordset, write_all
-from refunds.store.settled import Settled
+from refunds.store.settled import Recipient, Settled
 from refunds.store.statement import run
+from refunds.store.sums import move_money
 
 _WAITING = {Status.IN_DOUBT, Status.SUBMITTED}
-_HOLDS_SLOT = {Status.ATTEMPTING, Status.IN_DOUBT}
 
 
 class BrokenSumError(Exception):
@@ -38,16 +38,27 @@ def settle_group(tx: Tx, group: Sequence[Settled], *, worker: str, now: datetime
             check_transition(item.claim.status, item.verdict.status)
     try:
         _lock_payments(tx, {item.claim.payment_id for item in group})
-        booked_ids = _update_refunds(tx, group, now=now)
+        booked_ids = _update_refunds(tx, [item for item in group if not item.verdict.unmoved], now=now)
+        booked_ids |= _go_on_watching(tx, [item for item in group if item.verdict.unmoved])
         booked = [item for item in group if item.claim.refund_id in booked_ids]
-        records.keep_evidence(tx, [item for item in group if item.claim.refund_id not in booked_ids], now=now)
+        late = [item for item in group if item.claim.refund_id not in booked_ids]
+        records.keep_evidence(tx, late, now=now)
+        records.ask_soon(tx, late, now=now)
         if booked:
-            write_all(tx, [_attempts(booked), _payments(booked), _history(booked, worker=worker)], now=now)
+            payments = move_money([item for item in booked if not item.verdict.unmoved])
+            write_all(tx, [_attempts(booked), payments, _history(booked, worker=worker)], now=now)
             records.insert_findings(tx, booked, now=now)
-            records.insert_notices(tx, booked, now=now)
+            notices.add(tx, _told(booked), now=now)
     except IntegrityError as error:
         raise BrokenSumError(str(error.orig)) from error
     return booked_ids
+
+
+def _told(booked: Sequence[Settled]) -> Iterator[tuple[Told, Sequence[Recipient]]]:
+    for item in booked:
+        for kind in item.verdict.notices:
+            claim = item.claim
+            yield Told(claim.refund_id, claim.episode, kind, claim.fence), item.recipients
 
 
 def _lock_payments(tx: Tx, ids: Iterable[str]) -> None:
@@ -72,6 +83,9 @@ _REFUND = {
     "absent_at": "timestamptz",
     "waiting_since": "timestamptz",
     "keep_extra": "integer",
+    "new_episode": "integer",
+    "watch_at": "timestamptz",
+    "watch_until": "timestamptz",
     "reference": "text",
     "failed": "integer",
     "code": "text",
@@ -80,18 +94,24 @@ _REFUND = {
 
 
 def _update_refunds(tx: Tx, group: Sequence[Settled], *, now: datetime) -> set[str]:
+    if not group:
+        return set()
     source, ours = recordset(tx.dialect.name, _REFUND), among(tx.dialect.name, "refunds.id")
     updated = run(
         tx,
         f"""UPDATE refunds SET status = v.status, wait = v.wait, due_at = v.due_at, lease_until = NULL,
-                attempts_counted = attempts_counted + v.counted,
-                last_counted_at = CASE WHEN v.counted = 1 THEN claimed_at ELSE last_counted_at END,
+                episode = episode + v.new_episode,
+                attempts_counted =
+                    CASE WHEN v.new_episode = 1 THEN 0 ELSE attempts_counted + v.counted END,
+                last_counted_at = CASE WHEN v.new_episode = 1 THEN NULL
+                    WHEN v.counted = 1 THEN claimed_at ELSE last_counted_at END,
                 generation = generation + v.new_key,
                 key_sent_at = CASE WHEN v.new_key = 1 THEN NULL ELSE key_sent_at END,
                 extra = CASE WHEN v.keep_extra = 1 THEN extra ELSE false END,
                 deferrals = v.deferrals, look_ups = v.look_ups, absent_at = v.absent_at,
-                waiting_since = v.waiting_since,
-                told_at = CASE WHEN v.counted = 1 THEN NULL ELSE told_at END,
+                waiting_since = v.waiting_since, lost_leases = 0,
+                watch_at = v.watch_at, watch_until = v.watch_until,
+                told_at = CASE WHEN v.counted = 1 OR v.new_episode = 1 THEN NULL ELSE told_at END,
                 gateway_reference = COALESCE(v.reference, gateway_reference),
                 failure_code = CASE WHEN v.failed = 1 THEN v.code ELSE failure_code END,
                 failure_text = CASE WHEN v.failed = 1 THEN v.text ELSE failure_text END,
@@ -104,6 +124,30 @@ def _update_refunds(tx: Tx, group: Sequence[Settled], *, now: datetime) -> set[s
         now=now,
     )
     return {row[0] for row in updated}
+
+
+def _go_on_watching(tx: Tx, group: Sequence[Settled]) -> set[str]:
+    """Of refunds at their end, nothing moves but when they are asked about again."""
+    if not group:
+        return set()
+    columns = {"id": "text", "fence": "bigint", "look_ups": "integer", "watch_at": "timestamptz"}
+    rows = [
+        {
+            "id": item.claim.refund_id,
+            "fence": item.claim.fence,
+            "look_ups": item.verdict.look_ups,
+            "watch_at": item.verdict.watch_at,
+        }
+        for item in group
+    ]
+    source, ours = recordset(tx.dialect.name, columns), among(tx.dialect.name, "refunds.id")
+    kept = run(
+        tx,
+        f"""UPDATE refunds SET lease_until = NULL, look_ups = v.look_ups, watch_at = v.watch_at FROM {source}
+            WHERE refunds.id = v.id AND refunds.fence = v.fence AND {ours} RETURNING refunds.id""",
+        {"rows": as_rows(rows)},
+    )
+    return {row[0] for row in kept}
 
 
 def _refund_row(item: Settled, *, now: datetime) -> dict[str, Any]:
@@ -126,6 +170,9 @@ def _refund_row(item: Settled, *, now: datetime) -> dict[str, Any]:
         "absent_at": verdict.absent_at,
         "waiting_since": (claim.waiting_since if same else now) if waits else None,
         "keep_extra": int(waits),
+        "new_episode": int(verdict.new_episode),
+        "watch_at": verdict.watch_at,
+        "watch_until": verdict.watch_until,
         "reference": told.reference if told else None,
         "failed": int(not paid and not (same and waits)),
         "code": (told.code if told else None) or verdict.why[:100],
@@ -180,37 +227,6 @@ def _attempt_row(item: Settled) -> dict[str, Any]:
         "http_status": answer.http_status if answer else None,
         "duration_ms": answer.duration_ms if answer else None,
     }
-
-
-_PAYMENT = {"id": "text", "reserved": "bigint", "refunded": "bigint", "slot": "text", "voided": "integer"}
-
-
-def _payments(booked: Sequence[Settled]) -> Write:
-    """Move reserved money and free slots: one row a payment, however many of its refunds are in the group."""
-    rows: dict[str, dict[str, Any]] = defaultdict(
-        lambda: {"reserved": 0, "refunded": 0, "slot": None, "voided": 0},
-    )
-    for item in booked:
-        claim, verdict = item.claim, item.verdict
-        row = rows[claim.payment_id]
-        if verdict.reservation is not Reservation.KEEP and claim.kind is Kind.REFUND:
-            row["reserved"] -= claim.amount_minor
-            if verdict.reservation is Reservation.BOOK:
-                row["refunded"] += claim.amount_minor
-        if verdict.status is Status.VOIDED:
-            row["voided"] = 1
-        if verdict.free_slot and claim.status in _HOLDS_SLOT:
-            row["slot"] = claim.refund_id
-    return Write(
-        """UPDATE payments SET
-            reserved_minor = reserved_minor + v.reserved, refunded_minor = refunded_minor + v.refunded,
-            slot = CASE WHEN payments.slot = v.slot THEN NULL ELSE payments.slot END,
-            status = CASE WHEN v.voided = 1 THEN 'voided' ELSE payments.status END
-        FROM {source} WHERE payments.id = v.id AND {among}""",
-        _PAYMENT,
-        [{"id": id_, **row} for id_, row in rows.items()],
-        "payments.id",
-    )
 
 
 _HISTORY = {"refund_id": "text", "actor": "text", "old": "text", "new": "text", "why": "text"}

@@ -68,11 +68,40 @@ lanes = Table(
     Column("account", String(64), ForeignKey("accounts.id"), primary_key=True),
     Column("gateway", String(32), primary_key=True),
     Column("failures", Integer, nullable=False, server_default=text("0")),
+    # Set: closed. No attempt begins before a probe has gone well; none is made before this instant.
     Column("closed_until", Instant),
-    Column("paused_by", String(200)),
-    Column("paused_at", Instant),
-    Column("paused_reason", String(500)),
+    # Set: open again, with no more than so many calls at once in each process.
+    Column("reopening", Integer),
 )
+
+pauses = Table(
+    "pauses",
+    metadata,
+    Column("gateway", String(32), primary_key=True),
+    Column("by", String(200), nullable=False),
+    Column("reason", String(500), nullable=False),
+    Column("at", Instant, nullable=False),
+)
+"""Gateways on which no attempt may begin, in all accounts; the name `*` stands for every gateway."""
+
+restores = Table(
+    "restores",
+    metadata,
+    _row_number(),
+    Column("at", Instant, nullable=False),
+    Column("by", String(200), nullable=False),
+    Column("why", String(500), nullable=False),
+)
+"""When this database was found or told to be an older one than the gateways' answers."""
+
+audits = Table(
+    "audits",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("payment_id", String(30), nullable=False),
+    CheckConstraint("id = 1", name="one_row"),
+)
+"""One row: the payment up to which the sums were audited."""
 
 payments = Table(
     "payments",
@@ -145,6 +174,11 @@ refunds = Table(
     Column("waiting_since", Instant),
     Column("absent_at", Instant),
     Column("told_at", Instant),  # when people were last told that it is still unpaid
+    Column("look_first", Boolean, nullable=False, server_default=text("false")),
+    Column("lost_leases", Integer, nullable=False, server_default=text("0")),  # in a row, without an outcome
+    # When the gateway is asked again about a refund that is at its end, and until when.
+    Column("watch_at", Instant),
+    Column("watch_until", Instant),
     # What is known.
     Column("gateway_reference", String(200)),
     Column("failure_code", String(100)),
@@ -174,6 +208,14 @@ refunds = Table(
         postgresql_where=text("lease_until IS NOT NULL"),
     ),
     Index("ix_refunds_status", "status", "id"),
+    Index(
+        "ix_refunds_watch",
+        "account",
+        "gateway",
+        "watch_at",
+        sqlite_where=text("watch_at IS NOT NULL"),
+        postgresql_where=text("watch_at IS NOT NULL"),
+    ),
     # The last line of defence for one refund in flight per payment.
     Index(
         "uq_refunds_in_flight",

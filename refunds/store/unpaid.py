@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, insert, or_, select, update
-from ulid import ULID
+from sqlalchemy import func, or_, select, update
 
 from refunds.domain.notice import NoticeKind
-from refunds.store import tables
+from refunds.store import notices, tables
 from refunds.store.database import Tx
+from refunds.store.notices import Told
 from refunds.store.settled import Recipient
 from refunds.store.types import Instant
 
@@ -48,23 +48,13 @@ def tell(
     now: datetime,
 ) -> None:
     """A notice to every address, and a note on the refund that it was told."""
-    refunds, notices = tables.refunds, tables.notices
-    rows = [
-        {
-            "id": f"nt_{ULID()}",
-            "refund_id": item.refund_id,
-            "episode": item.episode,
-            "kind": NoticeKind.STILL_UNPAID,
-            "occurrence": int(now.timestamp()),
-            "address": recipient.address,
-            "why": recipient.why,
-            "decided_at": now,
-            "status": "pending",
-            "due_at": now,
-        }
+    again = [
+        (
+            Told(item.refund_id, item.episode, NoticeKind.STILL_UNPAID, int(now.timestamp())),
+            recipients[item.refund_id],
+        )
         for item in told
-        for recipient in recipients[item.refund_id]
     ]
-    tx.execute(insert(notices), rows)
-    ids = [item.refund_id for item in told]
+    notices.add(tx, again, now=now)
+    refunds, ids = tables.refunds, [item.refund_id for item in told]
     tx.execute(update(refunds).where(refunds.c.id.in_(ids)).values(told_at=now))

@@ -20,7 +20,7 @@ from refunds.bootstrap import House, open_house, prepare_database
 from refunds.domain.status import Status, Wait
 from refunds.flow import tokens
 from refunds.flow.parts import Parts
-from refunds.store import refunds
+from refunds.store import moves, refunds
 from refunds.store.database import now
 from web.api.app import create_app
 from web.api.documents import Problem
@@ -99,7 +99,7 @@ class Service:
             assert refund is not None
             at = now(tx)
             changed = {"due_at": at + timedelta(days=1), "wait": Wait.OUTAGE}
-            refunds.move(tx, refund, new=Status.QUEUED, actor="test", why="away", now=at, values=changed)
+            moves.move(tx, refund, new=Status.QUEUED, actor="test", why="away", now=at, values=changed)
 
     def _check_declared(self, response: httpx.Response) -> None:
         for path, operations in self.contract["paths"].items():

@@ -12,11 +12,11 @@ from pydantic import BaseModel
 from refunds.flow.refusal import Cause
 from refunds.flow.request import PaymentForm, RefundForm
 from web.api.documents import Payment, Problem, Refund
-from web.api.forms import Decision
+from web.api.forms import Decision, Resolution
 from web.api.kinds import KINDS, Fault
 from web.api.problems import MEDIA_TYPE
 
-_WRITTEN_BY_US = (RefundForm, PaymentForm, Decision, Problem, Refund, Payment)
+_WRITTEN_BY_US = (RefundForm, PaymentForm, Decision, Resolution, Problem, Refund, Payment)
 """FastAPI does not see the forms, and leaves every null out of an example."""
 
 _REF = "#/components/schemas/{model}"

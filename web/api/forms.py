@@ -1,11 +1,12 @@
 """What comes in besides the flow's own forms: filters of lists, and why a person decided something."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from refunds.domain.status import Kind, Status
-from refunds.flow.request import Line
+from refunds.flow.refusal import Cause
+from refunds.flow.request import Line, not_kept
 from web.api.problems import ProblemError
 
 Limit = Annotated[int, Field(ge=1, le=200, description="items of a page")]
@@ -57,9 +58,28 @@ class Decision(BaseModel):
     reason: Line
 
 
-def read_decision(document: dict[str, Any]) -> Decision:
-    """The form filled. Raises ProblemError: 422."""
+class Resolution(Decision):
+    """What became of a refund that needs review, by a person's word."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, populate_by_name=True)
+
+    as_: Annotated[
+        Literal["refunded", "voided", "failed", "cancelled", "refunded_externally", "queued"],
+        Field(alias="as", description="`queued`: send it again under a new key"),
+    ]
+    reference: Annotated[Line | None, Field(description="of what was paid, at the gateway or the bank")] = (
+        None
+    )
+
+
+Form = TypeVar("Form", bound=Decision)
+
+
+def read_decision(form: type[Form], document: dict[str, Any]) -> Form:
+    """The form filled. Raises ProblemError: 422, for card data, keys and tokens too."""
+    if held := not_kept(document):
+        raise ProblemError(Cause.INVALID, held[0].detail, errors=held)
     try:
-        return Decision.model_validate(document)
+        return form.model_validate(document)
     except ValidationError as error:
         raise ProblemError.invalid(error.errors(include_url=False, include_input=False)) from None

@@ -6,7 +6,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import JSONResponse
 
-from refunds.flow import operate, reading
+from refunds.domain.status import Status
+from refunds.flow import decide, operate, reading
 from refunds.flow.answers import refund_answer
 from refunds.flow.intake import KEY_LIMIT, Asked, take_in
 from refunds.flow.refusal import Cause, Refusal
@@ -17,7 +18,7 @@ from refunds.store.tokens import Token
 from web.api import contract, documents
 from web.api.access import IdempotencyKey, Needs, OurParts, signature
 from web.api.body import RawBody, read_document
-from web.api.forms import Decision, RefundQuery, read_decision
+from web.api.forms import Decision, RefundQuery, Resolution, read_decision
 from web.api.kinds import Fault
 from web.api.lists import list_answer
 from web.api.problems import ProblemError
@@ -48,6 +49,10 @@ _REFUND_EXAMPLES = {
     },
 }
 _DECISION_EXAMPLES = {"a decision": {"reason": "the customer called, her bank is back"}}
+_RESOLUTION_EXAMPLES = {
+    "found paid": {"as": "refunded", "reference": "sre_4f1c", "reason": "seen on the gateway's own pages"},
+    "to be sent again": {"as": "queued", "reason": "the gateway's support says that nothing arrived"},
+}
 
 
 @router.post(
@@ -150,7 +155,7 @@ def retry_refund(
     raw: RawBody,
 ) -> JSONResponse:
     """Try now."""
-    decision = read_decision(read_document(raw))
+    decision = read_decision(Decision, read_document(raw))
     return _decided(operate.retry_now(parts, refund_id, actor=signature(caller), reason=decision.reason))
 
 
@@ -169,8 +174,57 @@ def cancel_refund(
     raw: RawBody,
 ) -> JSONResponse:
     """Cancel."""
-    decision = read_decision(read_document(raw))
+    decision = read_decision(Decision, read_document(raw))
     return _decided(operate.cancel(parts, refund_id, actor=signature(caller), reason=decision.reason))
+
+
+@router.post(
+    "/{refund_id}/restart",
+    summary="Start a refund over",
+    description="Needs `operate`. Gives a failed refund a new episode: all its daily tries anew.",
+    response_model=documents.Refund,
+    openapi_extra=contract.takes(Decision, examples=_DECISION_EXAMPLES),
+    responses=contract.answers(
+        *(Cause.REFUND_UNKNOWN, Cause.WRONG_STATUS, Cause.EXCEEDS_REMAINING, Cause.NOT_VOIDABLE), body=True
+    ),
+)
+def restart_refund(
+    parts: OurParts,
+    caller: Annotated[Token, Depends(Needs(OPERATE))],
+    refund_id: RefundId,
+    raw: RawBody,
+) -> JSONResponse:
+    """Start over."""
+    decision = read_decision(Decision, read_document(raw))
+    return _decided(decide.start_over(parts, refund_id, actor=signature(caller), reason=decision.reason))
+
+
+@router.post(
+    "/{refund_id}/resolve",
+    summary="Settle a refund that needs review",
+    description="Needs `operate`. What was paid needs its reference; the history keeps who said so and why.",
+    response_model=documents.Refund,
+    openapi_extra=contract.takes(Resolution, examples=_RESOLUTION_EXAMPLES),
+    responses=contract.answers(Cause.INVALID, Cause.REFUND_UNKNOWN, Cause.WRONG_STATUS, body=True),
+)
+def resolve_refund(
+    parts: OurParts,
+    caller: Annotated[Token, Depends(Needs(OPERATE))],
+    refund_id: RefundId,
+    raw: RawBody,
+) -> JSONResponse:
+    """Settle by a person's word."""
+    said = read_decision(Resolution, read_document(raw))
+    return _decided(
+        decide.resolve_as(
+            parts,
+            refund_id,
+            new=Status(said.as_),
+            actor=signature(caller),
+            reason=said.reason,
+            reference=said.reference,
+        )
+    )
 
 
 def _decided(answer: Refund | Refusal) -> JSONResponse:
