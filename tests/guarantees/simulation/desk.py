@@ -124,7 +124,7 @@ class Desk:
         else:
             self._store(call, "error" if fault is Fault.ERROR else "paid", movement)
         if step.taken_back_seconds is not None:
-            self._do_later(step.taken_back_seconds, lambda: self.ledger.undo(movement, "taken_back"))
+            self._do_later(step.taken_back_seconds, lambda: self._takes_back(movement, step))
         return _unclear(fault) if fault else _good(movement)
 
     def _commits_late(self, call: Call, stored: Stored) -> None:
@@ -136,6 +136,11 @@ class Desk:
         elif movement.state == "pending":
             movement.code, movement.reason = step.code, step.reason
             self.ledger.undo(movement, "failed")
+
+    def _takes_back(self, movement: Movement, step: Step) -> None:
+        movement.code, movement.reason = "returned_by_bank", step.reason
+        self.ledger.undo(movement, "taken_back")
+        self.ledger.counts["taken back"] += 1
 
     def _move(self, call: Call, *, pending: bool = False) -> Movement:
         return self.ledger.book(call, state="pending" if pending else "succeeded", at=self._now)

@@ -60,7 +60,7 @@ class World:
         self.counts: Counter[str] = Counter()
         self.workers: list[Worker] = []
         self._names = itertools.count(1)
-        self._events: list[tuple[float, int, Callable[[], None]]] = []
+        self._events: list[tuple[float, int, Callable[[], object]]] = []
         self._event_numbers = itertools.count()
         self.breaches: list[str] = []
         self._ticks: set[tuple[int, str]] = set()
@@ -91,6 +91,7 @@ class World:
             default_gateway=next(iter(self.banks)),
             lease=wishes.lease,
             call_limit=wishes.call_limit,
+            watch=wishes.watch,
             elapsed=self.clock.elapsed,
             chance=self.chance.random,
         )
@@ -102,7 +103,7 @@ class World:
         self.workers.append(worker)
         return worker
 
-    def at(self, elapsed: float, act: Callable[[], None]) -> None:
+    def at(self, elapsed: float, act: Callable[[], object]) -> None:
         """Have something happen at a moment: intake, a kill, a pause, a clock that is set."""
         heapq.heappush(self._events, (elapsed, next(self._event_numbers), act))
 
