@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from refunds.domain.outcome import Finding, Outcome
+from refunds.domain.outcome import NO_LOOK_UP, Finding, Outcome
 from refunds.domain.schedule import deferral
-from refunds.flow.attempt import HANDED_BACK, LEASE_LOST, NO_LOOK_UP, Attempted, Resolved
+from refunds.flow.attempt import HANDED_BACK, LEASE_LOST, Attempted, Resolved
 from refunds.flow.parts import Parts
 from refunds.store import lanes
 from refunds.store.database import Tx, clocks

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from refunds.domain.abilities import Grade
 from tests.guarantees.figures import Part, Tally
 from tests.guarantees.simulation.alarms import fail_and_tell
+from tests.guarantees.simulation.backups import restore_and_go_on
 from tests.guarantees.simulation.days import live_a_month
 from tests.guarantees.simulation.fates import any_fate
 from tests.guarantees.simulation.furnish import OpenDatabase, postgres_databases, sqlite_databases
@@ -100,7 +101,15 @@ def _tell(tally: Tally, judged: Judged, *, where: str) -> None:
     def some(*names: str) -> dict[str, int]:
         return {name: counts[name] for name in names}
 
-    money = ("refunds", "faults_after_the_money_moved", "late_commits", "doubled", "kills", "answered_by_key")
+    money = (
+        "refunds",
+        "faults_after_the_money_moved",
+        "late_commits",
+        "doubled",
+        "kills",
+        "answered_by_key",
+        "taken_back",
+    )
     tally.count("G2", lives=1, **some(*money))
     tally.breach("G2", *(f"{line} ({where})" for line in (*judged.money, *judged.broken)))
     tally.count("G6", blind_resends=len(judged.blind))
@@ -137,6 +146,13 @@ def _sick(this: Run) -> None:
         this.tally.breach("G18", *(f"{line} (sick {seed})" for line in breaches))
 
 
+def _backups(this: Run) -> None:
+    for grade, seed in zip(Grade, this.seeds("backups", len(Grade)), strict=True):
+        counts, breaches = restore_and_go_on(this.sqlite, seed=seed, refunds=this.size(500), grade=grade)
+        this.tally.count("G17", **counts)
+        this.tally.breach("G17", *(f"{line} (backup {seed}, grade {grade})" for line in breaches))
+
+
 def _races(this: Run) -> None:
     for database, seed in zip((this.sqlite, this.postgres), this.seeds("races", 2), strict=True):
         counts, breaches = race(
@@ -152,6 +168,7 @@ SCENARIOS: dict[tuple[str, ...], Callable[[Run], None]] = {
     ("G4",): _months,
     ("G5",): _alarms,
     ("G18",): _sick,
+    ("G17",): _backups,
 }
 
 
