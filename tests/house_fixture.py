@@ -131,6 +131,7 @@ def _house(
     channel: Channel | None = None,
     notify_emails: tuple[str, ...] = ("oncall@shop.test",),
     worker: str | None = None,
+    high_water: Path | None = None,
     begins: bool = True,
 ) -> House:
     """`begins` writes the account and puts both clocks to noon; a second house on one database does not."""
@@ -162,6 +163,7 @@ def _house(
         lease=lease,
         call_limit=call_limit,
         poll=poll,
+        high_water=high_water,
     )
     house = House(parts, bank, bell)
     if begins:

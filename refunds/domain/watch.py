@@ -74,14 +74,14 @@ def _taken_back(found: LookUpAnswer, *, policy: Policy, now: datetime) -> Verdic
 
 
 def _keep(standing: Standing, *, now: datetime) -> Verdict:
-    """Nothing new: asked again later, until the watch is over."""
-    again = now + step(WATCH_STEPS, standing.look_ups + 1)
-    over = standing.watch_until is None or again > standing.watch_until
+    """Nothing new: asked again later, for the last time when the watch is over."""
+    until = standing.watch_until or now
+    again = min(now + step(WATCH_STEPS, standing.look_ups + 1), until)
     return Verdict(
         standing.status,
         "nothing new",
         unmoved=True,
         free_slot=False,
         look_ups=standing.look_ups + 1,
-        watch_at=None if over else again,
+        watch_at=again if now < until else None,
     )

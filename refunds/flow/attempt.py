@@ -23,6 +23,9 @@ NO_LOOK_UP = "no_look_up"
 """Code of a look-up that could not be made, because this gateway has none: no sign of trouble."""
 
 
+LEASE_LOST = "lease_lost"
+"""Code of an attempt whose worker died or froze after sending began: its end, not the gateway's."""
+
 RESTORED = "restored_backup"
 """Code of an attempt that was not begun: an old backup was restored, and its gateway cannot be asked."""
 

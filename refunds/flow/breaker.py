@@ -12,7 +12,7 @@ import structlog
 
 from refunds.domain.outcome import Finding, Outcome
 from refunds.domain.schedule import deferral
-from refunds.flow.attempt import HANDED_BACK, NO_LOOK_UP, Attempted, Resolved
+from refunds.flow.attempt import HANDED_BACK, LEASE_LOST, NO_LOOK_UP, Attempted, Resolved
 from refunds.flow.parts import Parts
 from refunds.store import lanes
 from refunds.store.database import Tx, clocks
@@ -91,6 +91,6 @@ def _is_trouble(item: Attempted | Resolved) -> bool:
         case Outcome.UNAVAILABLE:
             return item.answer.code != HANDED_BACK
         case Outcome.UNKNOWN:
-            return item.answer.sent
+            return item.answer.sent and item.answer.code != LEASE_LOST
         case _:
             return False

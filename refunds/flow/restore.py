@@ -26,7 +26,7 @@ _ONCE = timedelta(minutes=10)
 def note_restored(parts: Parts, *, by: str, why: str) -> int:
     """Put every open refund into look-up-first; returns how many. Workers should be stopped meanwhile."""
     with parts.database.begin() as tx:
-        marked = restores.note(tx, by=by, why=why, now=clocks(tx)[1])
+        marked = restores.note(tx, by=by, why=why, now=clocks(tx)[1], working=False)
     log.error("database.restored", by=by, why=why, refunds=marked)
     return marked
 
@@ -35,7 +35,7 @@ def found_restored(parts: Parts, tx: Tx, *, why: str) -> None:
     """The same, found out by ourselves; once, however many workers find it."""
     last, now = restores.latest(tx), clocks(tx)[1]
     if last is None or now - last.at > _ONCE:
-        marked = restores.note(tx, by=parts.worker, why=why, now=now)
+        marked = restores.note(tx, by=parts.worker, why=why, now=now, working=True)
         log.error("database.restored", by=parts.worker, why=why, refunds=marked)
 
 

@@ -3,7 +3,7 @@
 import structlog
 
 from refunds.domain.outcome import Answer, Outcome
-from refunds.flow.attempt import Attempted
+from refunds.flow.attempt import LEASE_LOST, Attempted
 from refunds.flow.parts import Parts
 from refunds.flow.settle import settle
 from refunds.flow.stop import stop_for_review
@@ -28,7 +28,7 @@ def sweep(parts: Parts) -> int:
         stop_for_review(parts, tx, poison, why=f"{MOST_LOST} claims in a row ended without an outcome")
     with parts.database.read() as tx:
         lost = leases.expired_in_sending(tx, real=clocks(tx)[0], gateways=list(parts.gateways))
-    answer = Answer(Outcome.UNKNOWN, "lease_lost", "the worker died or froze after sending began")
+    answer = Answer(Outcome.UNKNOWN, LEASE_LOST, "the worker died or froze after sending began")
     settled = settle(parts, [Attempted(claim, answer) for claim in lost]) if lost else set()
     if unsent or settled:
         log.warning("sweep.took_over", unsent=len(unsent), in_doubt=len(settled))

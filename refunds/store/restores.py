@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, insert, select, text, update
+from sqlalchemy import case, func, insert, select, text, update
 
 from refunds.store import tables
 from refunds.store.database import Tx
@@ -28,15 +28,20 @@ def latest(tx: Tx) -> Restore | None:
     return None if row is None else Restore(row.at, row.by, row.why)
 
 
-def note(tx: Tx, *, by: str, why: str, now: datetime) -> int:
-    """Put every refund that may still be paid into look-up-first; returns how many. Old leases end here."""
+def note(tx: Tx, *, by: str, why: str, now: datetime, working: bool) -> int:
+    """Put every refund that may still be paid into look-up-first; returns how many.
+
+    Leases of the lost time end here; `working`: those that stand are this time's, and are left alone.
+    """
     refunds = tables.refunds
     tx.execute(insert(tables.restores), [{"at": now, "by": by, "why": why}])
     may_pay = refunds.c.status.in_(
         ("awaiting_approval", "held", "requested", "attempting", "queued", "needs_review", "failed"),
     )
     marked = update(refunds).where(may_pay, refunds.c.look_first.is_(False))
-    return tx.execute(marked.values(look_first=True, fence=refunds.c.fence + _FENCES)).rowcount
+    raised = refunds.c.fence + _FENCES
+    fence = case((refunds.c.lease_until.is_not(None), refunds.c.fence), else_=raised) if working else raised
+    return tx.execute(marked.values(look_first=True, fence=fence)).rowcount
 
 
 def high_water(tx: Tx) -> int:

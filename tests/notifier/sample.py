@@ -138,6 +138,27 @@ SAMPLES: Final[Mapping[str, NoticeFacts]] = {
         failure_text="The charge has been charged back",
         attempts=FAILED.attempts[:1],
     ),
+    "taken_back": replace(
+        FAILED,
+        kind=NoticeKind.TAKEN_BACK,
+        failure_code="account_closed",
+        failure_text="The bank returned the money",
+        attempts=(
+            replace(FAILED.attempts[0], outcome="refunded", code="", text="", finding=Finding.DECLINED),
+        ),
+        certainty="it did not stay paid",
+        looked_up_at=_DAY_3,
+        next_attempt_at=_DAY_3.replace(day=21),
+    ),
+    "paid_anyway": replace(
+        FAILED,
+        kind=NoticeKind.PAID_ANYWAY,
+        failure_code="read_timeout",
+        failure_text="no answer within 20 s",
+        attempts=(replace(_UNHEARD, finding=Finding.REFUNDED),),
+        certainty="it is paid",
+        looked_up_at=_DAY_3,
+    ),
     "resolved": replace(
         FAILED,
         notice_id="nt_01KAJ4B2N7C8Q5T1V6X9Z3D0EF",

@@ -23,6 +23,8 @@ ROUTES = [
     ("POST", "/v1/refunds", REFUNDS_WRITE),
     ("POST", f"{NOWHERE}/retry", OPERATE),
     ("POST", f"{NOWHERE}/cancel", OPERATE),
+    ("POST", f"{NOWHERE}/restart", OPERATE),
+    ("POST", f"{NOWHERE}/resolve", OPERATE),
     ("GET", "/v1/payments", PAYMENTS_READ),
     ("POST", "/v1/payments", PAYMENTS_WRITE),
     ("GET", "/v1/queue", QUEUE_READ),
