@@ -63,6 +63,7 @@ class Database:
             pool_timeout=10,
             pool_pre_ping=pings and not self.sqlite,
             **({} if self.sqlite else {"isolation_level": "READ COMMITTED"}),
+            hide_parameters=True,  # an error's text tells no values: they are customers'
             execution_options={"clock": clock},
             connect_args=_sqlite_arguments() if self.sqlite else _postgres_arguments(),
         )

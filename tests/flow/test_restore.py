@@ -45,7 +45,7 @@ def test_a_first_attempt_that_comes_late_is_looked_up_and_finds_out_that_a_backu
     house = open_house(database_url, grade="B")
     paid = house.refund(house.payment("20.00", options=NO_KEYS), "5.00")
     other = house.refund(house.payment("20.00", options=NO_KEYS), "5.00")
-    pay_elsewhere(house, paid, key="forgotten")
+    pay_elsewhere(house, paid, key=f"{paid}-forgotten")
     house.pass_time(LATE + timedelta(seconds=1))
 
     with house.working():
@@ -77,7 +77,7 @@ def test_a_request_handed_over_again_whose_refund_was_forgotten_is_for_a_person(
     house = open_house(database_url)
     payment = house.payment("20.00")
     forgotten = house.refund(payment, "5.00", key="order-1")
-    pay_elsewhere(house, forgotten, key="forgotten")
+    pay_elsewhere(house, forgotten, key=f"{forgotten}-forgotten")
     with house.parts.database.begin() as tx:  # the backup was made before it was taken in
         for statement in (
             "UPDATE payments SET reserved_minor = 0",

@@ -26,6 +26,14 @@ class Row:
     currency: str
     status: Status
     attempts_counted: int
+    behind: str | None
+    """Status of the other refund that holds the payment's slot."""
+
+    @property
+    def at_rest(self) -> bool:
+        """Final, or waiting behind a question that only a person can answer."""
+        waits = self.status in {Status.REQUESTED, Status.QUEUED} and self.behind == Status.NEEDS_REVIEW
+        return self.status in FINAL or waits
 
 
 def rows_of(world: World) -> dict[str, Row]:
@@ -34,7 +42,9 @@ def rows_of(world: World) -> dict[str, Row]:
         rows = tx.execute(
             text(
                 """SELECT r.id, r.gateway, p.transaction_id, r.amount_minor, r.currency, r.status,
-                r.attempts_counted FROM refunds r JOIN payments p ON p.id = r.payment_id"""
+                r.attempts_counted, holder.status AS behind FROM refunds r
+                JOIN payments p ON p.id = r.payment_id
+                LEFT JOIN refunds holder ON holder.id = p.slot AND holder.id <> r.id"""
             )
         )
         return {
@@ -46,6 +56,7 @@ def rows_of(world: World) -> dict[str, Row]:
                 currency=row.currency,
                 status=Status(row.status),
                 attempts_counted=row.attempts_counted,
+                behind=row.behind,
             )
             for row in rows
         }
@@ -96,7 +107,7 @@ def _one(world: World, row: Row) -> Iterator[str]:
             row.transaction_id,
         ):
             yield f"{row.id}: {made.amount_minor} of {made.transaction_id} moved instead"
-    if row.status not in FINAL:
+    if not row.at_rest:
         yield f"{row.id} is still {row.status}"
     if row.status is Status.REFUNDED and not standing:
         yield f"{row.id} is refunded and the bank paid nothing"

@@ -13,45 +13,26 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import partial
 
 from refunds.flow.parts import GatewayPart, MailPart, Parts
-from refunds.store.accounts import DEFAULT
 from refunds.store.database import Database, DatabaseUnavailableError
 from scheduler.ticks import TICKS, Tick, run_tick
 from tests.guarantees.simulation.bank import Bank
 from tests.guarantees.simulation.clock import VirtualClock
-from tests.guarantees.simulation.due import next_moments
+from tests.guarantees.simulation.lookout import Lookout
 from tests.guarantees.simulation.mailbox import Mailbox
 from tests.guarantees.simulation.process import Lane, Worker
+from tests.guarantees.simulation.wishes import Wishes
 
 UNPAID_EVERY_SECONDS = 6 * 3600
 """How often the world looks for what is long unpaid; the product does every minute."""
-
-LONGEST_LOOK_SECONDS = 120.0
-"""While something is overdue and looks find nothing to do, they become as rare as this."""
 
 RING_SHARE = 0.3
 
 
 class Died(BaseException):
     """The process that is at work dies here and now."""
-
-
-@dataclass(slots=True)
-class Wishes:
-    """How a world is furnished. `pace_seconds`: how long at most a due moment waits for a look."""
-
-    workers: int = 2
-    schedulers: int = 1
-    places: int = 50
-    notify_emails: tuple[str, ...] = ("oncall@shop.test", "finance@shop.test", "desk@shop.test")
-    lose_rings: float = 0.0
-    pace_seconds: float = 2.0
-    lease: timedelta = timedelta(seconds=60)
-    call_limit: timedelta = timedelta(seconds=20)
-    account: str = DEFAULT
 
 
 class World:
@@ -80,11 +61,13 @@ class World:
         self._event_numbers = itertools.count()
         self.breaches: list[str] = []
         self._ticks: set[tuple[int, str]] = set()
-        self._look_at = 0.0
+        self._lookout = Lookout(database, clock, chance, pace_seconds=self.wishes.pace_seconds)
         self._unpaid_at = 0.0
-        self._restless = True
-        self._in_vain = 0
         self._nobody_stops = threading.Event()
+        if self.wishes.deaths_outside:
+            mailbox.tap = self._perhaps_die
+            for bank in self.banks.values():
+                bank.tap = self._perhaps_die
         self.web = self.parts("web")
         self.schedulers = [self.parts("scheduler") for _ in range(self.wishes.schedulers)]
         for _ in range(self.wishes.workers):
@@ -152,7 +135,7 @@ class World:
         while self.clock.elapsed() < until and not ends():
             while self._events and self._events[0][0] <= self.clock.elapsed():
                 heapq.heappop(self._events)[2]()
-                self._changed()
+                self._lookout.changed()
             if self._act():
                 continue
             moment = self._next_moment()
@@ -171,16 +154,33 @@ class World:
         choices += [partial(self._tick, index, name) for index, name in sorted(self._ticks)]
         if not choices:
             return False
+        self._strike()
         try:
             if self.chance.choice(choices)():
-                self._changed()
+                self._lookout.changed()
         except DatabaseUnavailableError as error:
             self.counts["database away"] += 1
             self.breaches.append(f"database away: {error}")
         self.clock.advance(self.chance.random() * 0.01)
         return True
 
+    def _strike(self) -> None:
+        """Perhaps a worker is killed or frozen now."""
+        luck = self.chance.random()
+        if luck < self.wishes.kills:
+            self.kill(self.chance.choice(self.workers))
+        elif luck < self.wishes.kills + self.wishes.freezes and len(self.awake()) > 1:
+            lease = self.wishes.lease.total_seconds()
+            self.freeze(self.chance.choice(self.awake()), lease * self.chance.uniform(1.2, 20))
+
+    def _perhaps_die(self, point: str) -> None:
+        if self.chance.random() < self.wishes.deaths_outside:
+            self.counts[f"deaths at {point}"] += 1
+            raise Died
+
     def _let_call(self, worker: Worker) -> bool:
+        if worker not in self.awake():
+            return True
         try:
             worker.calls.step(self.chance, at_most=self.chance.choice((1, 5, 1000, 1000)))
         except Died:
@@ -188,6 +188,8 @@ class World:
         return True
 
     def _turn(self, worker: Worker, lane: Lane) -> bool:
+        if worker not in self.awake():
+            return True
         try:
             return worker.turn(lane)
         except Died:
@@ -206,6 +208,7 @@ class World:
             run_tick(self.schedulers[index], self._duty(name), self._nobody_stops)
         except Died:
             self.counts["kills"] += 1
+            self.counts["scheduler deaths"] += 1
             self.schedulers[index] = self.parts("scheduler")
         return self.counts["done by ticks"] > before
 
@@ -237,27 +240,9 @@ class World:
         for worker in self.awake():
             wakes = worker.calls.wakes_at()
             moments += [] if wakes is None else [wakes]
-        look = self._next_look()
-        if look is not None:
-            self._look_at = look
-            moments.append(look)
+        look = self._lookout.next_look()
+        moments += [] if look is None else [look]
         return min(moments, default=None)
-
-    def _next_look(self) -> float | None:
-        """When the processes look again by themselves, jumping over polls that could find nothing."""
-        if self._look_at > self.clock.elapsed():
-            return self._look_at
-        with self.database.read() as tx:
-            due = next_moments(tx, now=self.clock.now())
-        pace = self.wishes.pace_seconds
-        looks = [
-            self.clock.until(moment) + 0.001 + self.chance.random() * pace
-            for moment in (due.refund, due.lease, due.notice, due.lane)
-            if moment is not None
-        ]
-        if due.overdue or self._restless:
-            looks.append(self.clock.elapsed() + min(pace * 2 ** min(self._in_vain, 20), LONGEST_LOOK_SECONDS))
-        return min(looks, default=None)
 
     def _wake_up(self) -> None:
         elapsed = self.clock.elapsed()
@@ -265,25 +250,20 @@ class World:
             if worker.frozen_until:
                 worker.frozen_until = 0.0
                 worker.stale.update(worker.pumps)
-        if elapsed < self._look_at:
+        looks_for = self._lookout.looks_for()
+        if not looks_for:
             return
-        self._restless = False
-        self._in_vain += 1
-        for worker in self.awake():
-            worker.stale.update(worker.pumps)
+        if "pumps" in looks_for:
+            for worker in self.awake():
+                worker.stale.update(worker.pumps)
         for index in range(len(self.schedulers)):
-            self._ticks |= {(index, "sweep"), (index, "notices")}
+            self._ticks |= {(index, name) for name in ("sweep", "notices") if name in looks_for}
             if self.chance.random() < RING_SHARE:
                 self._ticks.add((index, "ring"))
             if elapsed >= self._unpaid_at:
                 self._ticks.add((index, "unpaid"))
         if elapsed >= self._unpaid_at:
             self._unpaid_at = elapsed + UNPAID_EVERY_SECONDS
-
-    def _changed(self) -> None:
-        """Something came of it: everybody will look again soon, as their polls would."""
-        self._restless = True
-        self._in_vain = 0
 
 
 _TICKS = {tick.name: tick for tick in TICKS}
