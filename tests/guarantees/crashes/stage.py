@@ -9,6 +9,7 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 from refunds.domain.status import Status
 from refunds.flow.notify import deliver_due
@@ -72,6 +73,7 @@ class Stage(World):
         """The refund that each key stands for, as clients were told."""
         self.messages_ended: list[str] = []
         """Keys of messages whose actor ended: they are acknowledged, and never come again."""
+        self.high_water: Path | None = None
         self.spoiled: set[str] = set()
         """Transactions whose sums somebody has spoilt in the database."""
         self.told_by_person: set[str] = set()
@@ -89,7 +91,7 @@ class Stage(World):
 
     def parts(self, role: str) -> Parts:
         """As in any world; ends are watched only where the life is about that."""
-        return replace(super().parts(role), watch=self.watch)
+        return replace(super().parts(role), watch=self.watch, high_water=self.high_water)
 
     def ring(self, account: str, gateway: str) -> None:
         """Every lane of every process that is awake looks at once, unless Redis is away."""
@@ -136,14 +138,18 @@ class Stage(World):
         with self.wire.muted():
             for worker in list(self.workers):
                 worker.calls.close()
-            self.workers.clear()
             if self.stops_server and self.hall.stop():
                 self.server_stops += 1
             else:
                 self.hall.drop()
             self.clock.advance(self.restarts_after)
-            self.web, self.schedulers = self.parts("web"), [self.parts("scheduler")]
-            self.start_worker()
+            self.start_anew()
+
+    def start_anew(self) -> None:
+        """New processes, and none of the old ones."""
+        self.workers.clear()
+        self.web, self.schedulers = self.parts("web"), [self.parts("scheduler")]
+        self.start_worker()
         self._vain = 0
 
     def _go_on(self) -> bool:
