@@ -113,7 +113,11 @@ def tap(database: Database, wire: "Tapped") -> None:
         def execute(cursor: Any, sql: str, *rest: Any, **named: Any) -> Any:
             wire.now.begins("statement", sql)
             done = inner(cursor, sql, *rest, **named)
-            wire.now.ended()
+            try:
+                wire.now.ended()
+            except Died:
+                cursor.close()  # an open cursor would keep SQLite's connection, and its lock, alive
+                raise
             return done
 
         return execute
