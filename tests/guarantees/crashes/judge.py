@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 
 from refunds.domain.outcome import Finding, Outcome
-from refunds.domain.status import Status
+from refunds.domain.status import Kind, Status
 from refunds.store import tables
 from refunds.store.refunds import broken_sums
 from tests.guarantees.crashes.acts import BANK
@@ -57,10 +57,13 @@ def judge(stage: Stage, *, zone: str = "UTC") -> list[Breach]:
     found += _accepted_is_kept(stage, rows, parked)
     for row in rows.values():
         found += _end_of(stage, row, payments[row["payment_id"]])
+        found += _outages_of(attempts[row["id"]])
         found += _schedule_of(attempts[row["id"]], row, zone)
         found += _requests_of(stage, row, bank.ledger.asked.get(row["id"], ()))
     found += [("G2", f"{ref} was paid and is on no record") for ref in bank.ledger.movements if ref not in rows]
     found += _slots(rows, payments)
+    found += _promised(rows, payments)
+    found += _broken_rules(stage)
     found += _mails(stage, rows, notices)
     return found
 
@@ -89,7 +92,7 @@ def _end_of(stage: Stage, row: Row, payment: Row) -> Iterator[Breach]:
         held_up = payment["slot"] not in {None, refund_id}
         stuck = "G4" if status in {Status.REQUESTED, Status.QUEUED} else "G8"
         if not held_up:
-            yield stuck, f"{refund_id} is still {status}"
+            yield "G7" if stage.counts["rings lost"] else stuck, f"{refund_id} is still {status}"
     if status in PAID and not standing:
         yield "G6", f"{refund_id} is {status} and the bank paid nothing"
     if status in UNPAID and standing:
@@ -115,6 +118,12 @@ def _schedule_of(attempts: Sequence[Row], row: Row, zone: str) -> Iterator[Breac
         by_hand = any(attempt["extra"] for attempt in attempts)
         if not by_hand and row["failure_code"] and row["generation"] > 1:
             yield "G4", f"{row['id']} failed after {row['attempts_counted']} counted attempts"
+
+
+def _outages_of(attempts: Sequence[Row]) -> Iterator[Breach]:
+    for attempt in attempts:
+        if attempt["counted_number"] is not None and attempt["outcome"] == Outcome.UNAVAILABLE:
+            yield "G4", f"{attempt['refund_id']}: an outage was counted as a try"
 
 
 def _requests_of(stage: Stage, row: Row, asked: Sequence[Asked]) -> Iterator[Breach]:
@@ -158,6 +167,26 @@ def _slots(rows: dict[str, Row], payments: dict[str, Row]) -> Iterator[Breach]:
             yield "G8", f"the slot of {payment['transaction_id']} is left to {payment['slot']}"
 
 
+def _promised(rows: dict[str, Row], payments: dict[str, Row]) -> Iterator[Breach]:
+    """What is paid and what may still be paid together is never more than was captured."""
+    promised: Counter[str] = Counter()
+    for row in rows.values():
+        if row["kind"] == Kind.REFUND and Status(row["status"]) not in {Status.FAILED, Status.CANCELLED}:
+            promised[row["payment_id"]] += row["amount_minor"]
+    for payment_id, amount in promised.items():
+        payment = payments[payment_id]
+        if amount > payment["captured_minor"] + payment["excess_minor"]:
+            yield "G3", f"{payment['transaction_id']}: {amount} promised of {payment['captured_minor']}"
+
+
+def _broken_rules(stage: Stage) -> Iterator[Breach]:
+    with stage.wire.muted(), stage.database.read() as tx:
+        history = tables.history.c
+        broken = select(history.refund_id).where(history.why.startswith("booking its outcome would break"))
+        for refund_id in tx.execute(broken).scalars():
+            yield "G8", f"{refund_id}: a worker's late word would have broken its books"
+
+
 def _mails(stage: Stage, rows: dict[str, Row], notices: Sequence[Row]) -> Iterator[Breach]:
     received: dict[tuple[str, str], set[str]] = defaultdict(set)
     ids: dict[str, set[str]] = defaultdict(set)
@@ -176,6 +205,9 @@ def _mails(stage: Stage, rows: dict[str, Row], notices: Sequence[Row]) -> Iterat
     for what, message_ids in ids.items():
         if len(message_ids) > told[what]:
             yield "G5", f"{what}: {len(message_ids)} Message-IDs for {told[what]} notices"
+    recorded = {row["message_id"] for row in notices}
+    for message_id in acknowledged.keys() - recorded:
+        yield "G5", f"{message_id} was accepted and is on no record"
     for row in notices:
         if row["status"] == "pending":
             yield "G5", f"notice {row['kind']} to {row['address']} is still pending"

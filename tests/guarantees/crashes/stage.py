@@ -193,7 +193,7 @@ class Stage(World):
         wakes = [worker.calls.wakes_at() for worker in self.awake()]
         moments += [at for at in wakes if at is not None]
         if not moments:
-            return False
+            return self._bank_comes_to_rest()
         self.clock.move_to(max(min(moments), elapsed + 0.0001))
         if any(now < at <= self.clock.now() for at in due.looks):
             self._vain = 0
@@ -202,6 +202,18 @@ class Stage(World):
             if 0 < worker.frozen_until <= self.clock.elapsed():
                 worker.frozen_until = 0.0
                 worker.stale.update(worker.pumps)
+        return True
+
+    def _bank_comes_to_rest(self) -> bool:
+        """Whatever is still on its way at the bank happens; False: nothing is."""
+        rests_at = [bank.desk.at_rest() for bank in self.banks.values()]
+        last = max((at for at in rests_at if at is not None), default=0.0)
+        if last <= self.clock.elapsed():
+            return False
+        self.clock.move_to(last + 0.001)
+        for bank in self.banks.values():
+            bank.desk.settle_down()
+        self._vain = 0
         return True
 
     def _do_duties(self, due: Due) -> bool:
@@ -228,6 +240,8 @@ class Stage(World):
         except (Died, DatabaseUnavailableError):
             self.act(again + self.restarts_after, doing)
             raise
+        except Exception as error:  # noqa: BLE001 - who asks in good order gets an answer, never this
+            self.breaches.append(f"G3 an act failed: {type(error).__name__}: {str(error)[:100]}")
 
     def _mend(self) -> None:
         """What failed is well again after its time."""
