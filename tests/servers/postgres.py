@@ -83,7 +83,8 @@ class PostgresServer(Postgres):
     """A server of our own: trusts whoever reaches its Unix socket, and listens on no TCP unless asked to.
 
     `tcp` adds a free loopback port, for tests that start real processes. `durable` keeps fsync on, as crash
-    tests must; `folder` is where its data lies. `programs` is a bin folder with `initdb` and `postgres`, by default `newest_programs()`.
+    tests must; its data lies in `folder`. `programs` is a bin folder with `initdb` and
+    `postgres`, by default `newest_programs()`.
     Stopped or crashed it can be started again with its data and address; leaving the context removes both.
     """
 

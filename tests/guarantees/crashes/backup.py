@@ -117,11 +117,11 @@ def _judge(
     breaches = [words for words in found if "Message-ID" not in words and "on no record" not in words]
     recognised = 0
     for refund_id in sorted(paid & known_before):
-        standing = bank.ledger.times_paid(refund_id)
+        paid_for = bank.ledger.times_paid(refund_id)
         ends = {Status.NEEDS_REVIEW} if grade is Grade.KEY else {Status.REFUNDED, Status.NEEDS_REVIEW}
-        if standing and status.get(refund_id) not in {*ends, Status.REFUNDED}:
+        if paid_for and status.get(refund_id) not in {*ends, Status.REFUNDED}:
             breaches.append(f"{refund_id} was paid before the restore and is {status.get(refund_id)}")
-        recognised += bool(standing)
+        recognised += bool(paid_for)
     for transaction_id, made in bank.ledger.of_payment.items():
         standing = [each for each in made if each.state in {"succeeded", "pending"}]
         if len(standing) > 1:
@@ -137,4 +137,3 @@ def _judge(
         doubled=bank.ledger.counts["doubled"],
     )
     tally.breach("G17", *(f"{line} [{stage.hall.name}, {known}, seed {tally.seed}]" for line in breaches))
-

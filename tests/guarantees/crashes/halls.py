@@ -120,7 +120,9 @@ class PostgresHall:
         self.database = Database(server.url(self._database), clock=self._clock, pings=False)
         tap(self.database, self.tapped)
         with psycopg.connect(server.dsn(self._database)) as connection:
-            rows = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+            rows = connection.execute(
+                "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+            ).fetchall()
         kept = {"alembic_version", "clock", "audits"}
         self._tables = sorted({str(row[0]) for row in rows} - kept)
 

@@ -47,8 +47,8 @@ def judge(stage: Stage, *, zone: str = "UTC") -> list[Breach]:
         rows = {row["id"]: dict(row) for row in tx.execute(select(tables.refunds)).mappings()}
         payments = {row["id"]: dict(row) for row in tx.execute(select(tables.payments)).mappings()}
         attempts: dict[str, list[Row]] = defaultdict(list)
-        for row in tx.execute(select(tables.attempts).order_by(tables.attempts.c.number)).mappings():
-            attempts[row["refund_id"]].append(dict(row))
+        for each in tx.execute(select(tables.attempts).order_by(tables.attempts.c.number)).mappings():
+            attempts[each["refund_id"]].append(dict(each))
         notices = [dict(row) for row in tx.execute(select(tables.notices)).mappings()]
         parked = tx.execute(select(tables.parked.c.raw)).scalars().all()
         spoilt = {row["transaction_id"] for row in payments.values() if row["id"] in broken_sums(tx)}
@@ -60,7 +60,9 @@ def judge(stage: Stage, *, zone: str = "UTC") -> list[Breach]:
         found += _outages_of(attempts[row["id"]])
         found += _schedule_of(attempts[row["id"]], row, zone)
         found += _requests_of(stage, row, bank.ledger.asked.get(row["id"], ()))
-    found += [("G2", f"{ref} was paid and is on no record") for ref in bank.ledger.movements if ref not in rows]
+    found += [
+        ("G2", f"{ref} was paid and is on no record") for ref in bank.ledger.movements if ref not in rows
+    ]
     found += _slots(rows, payments)
     found += _promised(rows, payments)
     found += _broken_rules(stage)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import text
 
-from refunds.domain.outcome import Finding
+from refunds.domain.outcome import Outcome
 from tests.guarantees.crashes.acts import BANK, message_refunds
 from tests.guarantees.crashes.halls import Hall
 from tests.guarantees.crashes.judge import Breach, judge
@@ -82,22 +82,33 @@ def _done_unheard(operation: Operation, number: int) -> bool:
 def _counts(stage: Stage, bank: WiredBank) -> Counter[str]:
     ledger = bank.ledger
     with stage.wire.muted(), stage.database.read() as tx:
-        refunds, fenced, pairs = tx.execute(
+        refunds, late, failures, pairs = tx.execute(
             text(
                 """SELECT (SELECT COUNT(*) FROM refunds), (SELECT COUNT(*) FROM evidence),
+                (SELECT COUNT(DISTINCT refund_id) FROM notices WHERE kind = 'failed'),
                 (SELECT COUNT(*) FROM notices WHERE kind = 'failed')"""
             )
         ).one()
-    counts = Counter(stage.counts)
-    counts["postgres stops"] = stage.server_stops
-    counts["refunds"] = refunds
-    counts["late answers kept"] = fenced
-    counts["failure notices"] = pairs
-    counts["acknowledged"] = len(stage.shop.acknowledged)
-    counts["faults after the money moved"] = ledger.counts["faults after the money moved"]
-    counts["doubled"] = ledger.counts["doubled"]
-    counts["look-ups"] = ledger.counts["look-ups"]
-    counts["look-ups that found a payment"] = sum(
-        seen.finding is Finding.REFUNDED for asked in ledger.asked.values() for seen in asked
+    asked = [seen for every in ledger.asked.values() for seen in every]
+    return Counter(
+        {
+            "refunds": refunds,
+            "acknowledged": len(stage.shop.acknowledged),
+            "kills": stage.counts["kills"],
+            "postgres stops": stage.server_stops,
+            "timeouts after the money moved": sum(
+                seen.moved and seen.outcome is Outcome.UNKNOWN for seen in asked
+            ),
+            "faults after the money moved": ledger.counts["faults after the money moved"],
+            "doubled": ledger.counts["doubled"],
+            "failures": failures,
+            "pairs": pairs,
+            "unclear outcomes": sum(seen.outcome is Outcome.UNKNOWN for seen in asked),
+            "look ups": ledger.counts["look-ups"],
+            "look ups that found a payment": ledger.counts["look-ups that found a payment"],
+            "rings lost": stage.counts["rings lost"],
+            "zombies": stage.counts["freezes"] + ledger.counts["frozen at the gate"],
+            "lease take overs": stage.counts["taken over"],
+            "fencing refusals": late,
+        }
     )
-    return counts

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from refunds.domain.abilities import Grade
-from refunds.domain.outcome import Answer, Finding, LookUpAnswer, Reason
+from refunds.domain.outcome import Finding, LookUpAnswer, Reason
 from refunds.domain.status import Kind
 from refunds.ports import Call, Delivery, Mail
 from tests.guarantees.crashes.wire import Wire
@@ -25,20 +25,14 @@ class WiredBank(Bank):
         self.wire = wire
         self.tap = self._passes_by
         self.taken_back_for = Reason.PASSING
-        self.watchers: list[Callable[[Call], None]] = []
-        """Called before each money request is sent, with its call."""
-        self._sending: Call | None = None
-
-    async def pay(self, call: Call) -> Answer:
-        """One money request."""
-        self._sending = call
-        return await super().pay(call)
+        self.watchers: list[Callable[[], None]] = []
+        """Called before each money request is sent."""
 
     def _passes_by(self, step: str) -> None:
         match step:
             case "gateway.send":
-                for watcher in self.watchers if self._sending else ():
-                    watcher(self._sending)
+                for watcher in self.watchers:
+                    watcher()
                 self.wire.begins("gateway", "send")
             case "gateway.done":
                 self.wire.ended()

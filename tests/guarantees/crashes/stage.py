@@ -25,7 +25,8 @@ from tests.guarantees.simulation.bank import Weather
 from tests.guarantees.simulation.clock import VirtualClock
 from tests.guarantees.simulation.requests import Shop
 from tests.guarantees.simulation.steps import Act, Step
-from tests.guarantees.simulation.world import Died, Wishes, World
+from tests.guarantees.simulation.wishes import Wishes
+from tests.guarantees.simulation.world import Died, World
 
 Doing = Callable[[], object]
 
@@ -85,7 +86,7 @@ class Stage(World):
         super().__init__(hall.database, clock, banks, mailbox, chance=chance, wishes=wishes)
         self.shop = Shop(self)
         for bank in banks.values():
-            bank.watchers.append(lambda _: self._sees_no_open_transaction())
+            bank.watchers.append(self._sees_no_open_transaction)
 
     # Furnishing
 

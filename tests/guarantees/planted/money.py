@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any
 
 from sqlalchemy import text
@@ -14,7 +13,7 @@ from refunds.domain.abilities import Abilities
 from refunds.domain.judge import Reservation, Standing, Verdict
 from refunds.domain.outcome import Outcome
 from refunds.domain.status import Status, Wait
-from refunds.flow import attempt, claim, errands, messages, pump, settle
+from refunds.flow import attempt, errands, messages, pump
 from refunds.flow.attempt import Attempted, Looked
 from refunds.flow.claim import Claimer, Held
 from refunds.flow.parts import Parts
@@ -230,4 +229,3 @@ PLANTS = (
         trials.stopped,
     ),
 )
-

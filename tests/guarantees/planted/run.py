@@ -1,4 +1,4 @@
-"""Planted bugs: each must be caught by the guarantee that owns it, in lives in which the sound product passes.
+"""Planted bugs: each must be caught by the guarantee that owns it, where the sound product passes.
 
 `python -m tests.guarantees.planted.run --seed N [--quick]` prints a line a bug.
 """

@@ -1,4 +1,4 @@
-"""The switch: for one run a part of the product is replaced by a broken one. The product knows nothing of it."""
+"""The switch: for one run a part of the product is replaced by a broken one; it has no hook for it."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -14,7 +14,7 @@ Trial = Callable[[Hall, int], list[Breach]]
 
 @dataclass(frozen=True, slots=True)
 class Plant:
-    """A bug, the guarantee that owns it, and the lives in which it must show and the sound product is sound."""
+    """A bug, the guarantee that owns it, and the lives in which it must show while the sound product passes."""
 
     name: str
     guarantee: str

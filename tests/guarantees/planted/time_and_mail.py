@@ -1,6 +1,6 @@
 """Planted bugs about time, wake-ups, outages and mail."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
@@ -143,4 +143,3 @@ PLANTS = (
         trials.hammered,
     ),
 )
-

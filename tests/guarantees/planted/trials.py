@@ -14,7 +14,7 @@ from tests.guarantees.crashes import backup
 from tests.guarantees.crashes.acts import BANK, ask, buy, decides, wants
 from tests.guarantees.crashes.halls import Hall
 from tests.guarantees.crashes.judge import Breach
-from tests.guarantees.crashes.loop import live
+from tests.guarantees.crashes.loop import START, live
 from tests.guarantees.crashes.run import SCENES
 from tests.guarantees.crashes.scene import Scene
 from tests.guarantees.crashes.scenes_of_banks import DAY, DECLINED, NEVER_CAME, PAID_UNSEEN
@@ -35,8 +35,7 @@ def of(scene: Scene | str, *, zone: str = "UTC", start: datetime | None = None) 
     played = _NAMED[scene] if isinstance(scene, str) else scene
 
     def trial(hall: Hall, seed: int) -> list[Breach]:
-        at = {} if start is None else {"start": start}
-        return list(live(played, hall, seed=seed, zone=zone, **at).breaches)
+        return list(live(played, hall, seed=seed, zone=zone, start=start or START).breaches)
 
     return trial
 
