@@ -1,7 +1,7 @@
-"""G17: an old backup is put back after the gateway has paid what it does not know of, and nobody is paid twice.
+"""G17: an old backup comes back after the gateway has paid what it does not know of; nobody is paid twice.
 
-Half of the lives are told of it (`note_restored`); the others have to find out: by the late-first rule, by the
-high-water mark, or by the gateway's own answer.
+Half of the lives are told of it (`note_restored`); the others have to find out: by the late-first rule, by
+the high-water mark, or by the gateway's own answer.
 """
 
 import random

@@ -207,12 +207,16 @@ def _mails(stage: Stage, rows: dict[str, Row], notices: Sequence[Row]) -> Iterat
     for what, message_ids in ids.items():
         if len(message_ids) > told[what]:
             yield "G5", f"{what}: {len(message_ids)} Message-IDs for {told[what]} notices"
-    recorded = {row["message_id"] for row in notices}
-    for message_id in acknowledged.keys() - recorded:
+    yield from _records(stage, notices, acknowledged)
+
+
+def _records(stage: Stage, notices: Sequence[Row], acknowledged: Counter[str]) -> Iterator[Breach]:
+    """Every mail is on record, every notice at an end, and none was told twice without need."""
+    for message_id in acknowledged.keys() - {row["message_id"] for row in notices}:
         yield "G5", f"{message_id} was accepted and is on no record"
     for row in notices:
         if row["status"] == "pending":
             yield "G5", f"notice {row['kind']} to {row['address']} is still pending"
     for message_id, times in acknowledged.items():
-        if times > 1 and not stage.counts["kills"] and stage.wire.blow is None:
+        if times > 1 and stage.wire.blow is None:
             yield "G5", f"{message_id} was accepted and acknowledged {times} times"

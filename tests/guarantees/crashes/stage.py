@@ -78,7 +78,7 @@ class Stage(World):
         self.spoiled: set[str] = set()
         """Transactions whose sums somebody has spoilt in the database."""
         self.told_by_person: set[str] = set()
-        """Refunds that a person decided about: sent again or ended on their word, and nobody has to tell them."""
+        """Refunds that a person decided about: on their word, and nobody has to tell them."""
         self._mends_at: float | None = None
         self._vain = 0
         mailbox = WiredMailbox(clock, random.Random(chance.random())).on(wire)

@@ -34,7 +34,7 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Blow:
-    """What befalls operation number `at`: the process dies there, or that kind of thing fails from there on."""
+    """What befalls operation number `at`: the process dies there, or that kind of thing fails from it on."""
 
     at: int
     side: Side

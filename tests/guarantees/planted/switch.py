@@ -14,7 +14,7 @@ Trial = Callable[[Hall, int], list[Breach]]
 
 @dataclass(frozen=True, slots=True)
 class Plant:
-    """A bug, the guarantee that owns it, and the lives in which it must show while the sound product passes."""
+    """A bug, the guarantee that owns it, and the lives in which it shows and the sound product passes."""
 
     name: str
     guarantee: str

@@ -127,8 +127,10 @@ TWO_OF_ONE = Scene("all is asked for, in doubt, and then some more", _two_of_one
 
 
 def _dropping(stage: Stage) -> None:
-    wants(stage, DECLINED)
-    stage.mailbox.manners = {"desk@shop.test": Manners(drops_after_accepting=0.7)}
+    for number in range(3):
+        wants(stage, DECLINED, key=f"key-{number}")
+    rude = Manners(drops_after_accepting=0.7)
+    stage.mailbox.manners = dict.fromkeys(stage.wishes.notify_emails, rude)
 
 
 DROPPING = Scene("a mail server that drops the line after accepting", _dropping)
