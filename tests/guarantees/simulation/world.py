@@ -171,7 +171,9 @@ class World:
     def _strike(self) -> None:
         """Perhaps a worker is killed or frozen now."""
         luck = self.chance.random()
-        if luck < self.wishes.kills and self.awake():  # a zombie is to wake up one day
+        if not self.awake():
+            return
+        if luck < self.wishes.kills:  # a zombie is to wake up one day
             self.kill(self.chance.choice(self.awake()))
         elif luck < self.wishes.kills + self._freezing():
             lease = self.wishes.lease.total_seconds()
