@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import zip_longest
 from typing import Any, assert_never
 
 import structlog
@@ -181,9 +182,9 @@ def _attempts(tx: Tx, notice: PendingNotice, looked: Sequence[Mapping[str, Any]]
     rows = [
         row for row in refunds.attempts_of(tx, notice.refund_id) if row["claimed_at"] <= notice.decided_at
     ]
-    nexts = [*(row["claimed_at"] for row in rows[1:]), None]
     facts: list[AttemptFact] = []
-    for row, until in zip(rows, nexts, strict=True):
+    for row, following in zip_longest(rows, rows[1:]):
+        until = following["claimed_at"] if following else None
         if row["episode"] != notice.episode:
             continue
         finding, found_at = _finding(row, looked, until=until)

@@ -12,6 +12,7 @@ from refunds.domain.outcome import Answer, Finding, LookUpAnswer, Outcome
 from refunds.domain.status import Kind, Status
 from refunds.flow.notify import deliver_due
 from refunds.flow.operate import retry_now
+from refunds.flow.unpaid import tell_long_unpaid
 from refunds.ports import Delivery, Mail
 from refunds.store import tables
 from refunds.store.refunds import Refund
@@ -67,6 +68,17 @@ def tell_failure(house: House, refund_id: str) -> None:
     with house.working():
         house.until(refund_id, Status.FAILED, hurry=True)
     assert deliver_due(house.parts) == 1
+
+
+def test_a_refund_that_waited_without_a_single_try_is_told_of_too(told_house: House, box: Letterbox) -> None:
+    refund_id = told_house.refund(told_house.payment(), "5.00")
+    told_house.pass_time(timedelta(days=4))
+    assert tell_long_unpaid(told_house.parts) == 1
+
+    deliver_due(told_house.parts)
+
+    assert [mail["X-Moneyback-Refund"] for mail in box.mails] == [refund_id]
+    assert box.mails[0]["X-Moneyback-Event"] == "still_unpaid"
 
 
 def test_a_lost_try_that_look_ups_proved_absent_is_told_as_proven(told_house: House, box: Letterbox) -> None:
