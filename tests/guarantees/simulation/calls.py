@@ -74,6 +74,11 @@ class InlineCalls(CallLoop):
         return sum(one.is_ready(elapsed) for one in self._going)
 
     @property
+    def not_begun(self) -> int:
+        """How many are about to be sent: their first byte is not written yet."""
+        return sum(one.coroutine is None for one in self._going)
+
+    @property
     def in_flight(self) -> int:
         """How many were asked for and have not ended."""
         return len(self._going)

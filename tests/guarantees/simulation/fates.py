@@ -21,6 +21,8 @@ def any_fate(chance: random.Random, grade: Grade) -> tuple[Step, ...]:
         return unclear_after_the_money(chance)
     if luck < 0.62:
         return unclear_fate(chance)
+    if luck < 0.66:
+        return unclear_at_the_last(chance)
     if luck < 0.80:
         return declined_fate(chance)
     if luck < 0.88:
@@ -52,6 +54,13 @@ def unclear_fate(chance: random.Random) -> tuple[Step, ...]:
             )
         )
     return (*unclear, *chance.choice(((PAY,), (declined(), PAY), (declined(),))))
+
+
+def unclear_at_the_last(chance: random.Random) -> tuple[Step, ...]:
+    """Refused three times, and what became of the fourth shows late: whoever looks once gives up too soon."""
+    moves = chance.choice(_LATE)
+    late = Step(fault=Fault.RESET, moves=moves, late_seconds=chance.uniform(60, LATEST_SECONDS))
+    return (*[declined()] * 3, late, PAY)
 
 
 def declined_fate(chance: random.Random) -> tuple[Step, ...]:

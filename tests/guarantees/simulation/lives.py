@@ -21,7 +21,8 @@ from tests.guarantees.simulation.mailbox import Mailbox
 from tests.guarantees.simulation.requests import Shop
 from tests.guarantees.simulation.steps import Step
 from tests.guarantees.simulation.unclear import blind_resends
-from tests.guarantees.simulation.world import Wishes, World
+from tests.guarantees.simulation.wishes import Wishes
+from tests.guarantees.simulation.world import World
 from tests.house_parts import account
 
 DAYS = 40.0
@@ -107,7 +108,7 @@ def _judge(world: World, shop: Shop, logs: Counter[str]) -> Judged:
     found.mail = list(mail_breaches(world))
     found.blind = list(blind_resends(bank))
     found.broken = list(world.breaches)
-    found.broken += [f"logged: {name} × {logs[name]}" for name in BAD_NEWS if logs[name]]
+    found.broken += [f"logged: {name}, {logs[name]} times" for name in BAD_NEWS if logs[name]]
     found.statuses.update(row.status.value for row in rows_of(world).values())
     with world.database.read() as tx:
         kept = tx.execute(text("SELECT COUNT(*) FROM evidence WHERE source = 'late_answer'")).scalar_one()

@@ -109,14 +109,14 @@ class Mailbox:
         taken = self.received[-1]
         try:
             self.tap("mail.accepted")
-        except BaseException:
+            if told:
+                self.tap("mail.told")
+                return Delivery(delivered=True, final=False, response="250 ok")
+        except BaseException:  # whoever asked has died, and nobody knows that it was taken
             self.received[-1] = replace(taken, told=False)
             raise
-        if not told:
-            self.counts["dropped after accepting"] += 1
-            return Delivery(delivered=False, final=False, response="connection lost after DATA")
-        self.tap("mail.told")
-        return Delivery(delivered=True, final=False, response="250 ok")
+        self.counts["dropped after accepting"] += 1
+        return Delivery(delivered=False, final=False, response="connection lost after DATA")
 
 
 def _headers(mail: Mail) -> dict[str, str]:

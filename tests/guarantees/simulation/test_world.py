@@ -11,7 +11,8 @@ from tests.guarantees.simulation.judge import mail_breaches, money_breaches, row
 from tests.guarantees.simulation.mailbox import Mailbox, Manners
 from tests.guarantees.simulation.requests import Shop
 from tests.guarantees.simulation.steps import PAY, Act, Fault, Moves, Step, declined
-from tests.guarantees.simulation.world import Wishes, World
+from tests.guarantees.simulation.wishes import Wishes
+from tests.guarantees.simulation.world import World
 from tests.house_parts import account
 
 

@@ -13,52 +13,29 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import partial
 
 from refunds.flow.parts import GatewayPart, MailPart, Parts
-from refunds.store.accounts import DEFAULT
 from refunds.store.database import Database, DatabaseUnavailableError
 from scheduler.ticks import TICKS, Tick, run_tick
 from tests.guarantees.simulation.bank import Bank
 from tests.guarantees.simulation.clock import VirtualClock
-from tests.guarantees.simulation.due import next_moments
+from tests.guarantees.simulation.lookout import Lookout
 from tests.guarantees.simulation.mailbox import Mailbox
 from tests.guarantees.simulation.process import Lane, Worker
+from tests.guarantees.simulation.wishes import Wishes
 
 UNPAID_EVERY_SECONDS = 6 * 3600
 """How often the world looks for what is long unpaid; the product does every minute."""
 
-LONGEST_LOOK_SECONDS = 1800.0
-"""While something is overdue and looks find nothing to do, they become as rare as this."""
-
 RING_SHARE = 0.3
+
+LONG_SHARE = 0.25
+"""So many freezes last for days, until what was proven absent has been sent again."""
 
 
 class Died(BaseException):
     """The process that is at work dies here and now."""
-
-
-@dataclass(slots=True)
-class Wishes:
-    """How a world is furnished. `pace_seconds`: how long at most a due moment waits for a look.
-
-    Chances from 0 to 1: of a ring to be lost, of a worker to be killed or frozen beyond its lease before any
-    step, of a process to die at any step of the outside (`deaths_outside`).
-    """
-
-    workers: int = 2
-    schedulers: int = 1
-    places: int = 50
-    notify_emails: tuple[str, ...] = ("oncall@shop.test", "finance@shop.test", "desk@shop.test")
-    lose_rings: float = 0.0
-    kills: float = 0.0
-    freezes: float = 0.0
-    deaths_outside: float = 0.0
-    pace_seconds: float = 2.0
-    lease: timedelta = timedelta(seconds=60)
-    call_limit: timedelta = timedelta(seconds=20)
-    account: str = DEFAULT
 
 
 class World:
@@ -87,14 +64,13 @@ class World:
         self._event_numbers = itertools.count()
         self.breaches: list[str] = []
         self._ticks: set[tuple[int, str]] = set()
-        self._look_at = 0.0
+        self._lookout = Lookout(database, clock, chance, pace_seconds=self.wishes.pace_seconds)
         self._unpaid_at = 0.0
-        self._restless = True
-        self._in_vain = 0
         self._nobody_stops = threading.Event()
         if self.wishes.deaths_outside:
-            for outside in (*self.banks.values(), mailbox):
-                outside.tap = self._perhaps_die
+            mailbox.tap = self._perhaps_die
+            for bank in self.banks.values():
+                bank.tap = self._perhaps_die
         self.web = self.parts("web")
         self.schedulers = [self.parts("scheduler") for _ in range(self.wishes.schedulers)]
         for _ in range(self.wishes.workers):
@@ -162,7 +138,7 @@ class World:
         while self.clock.elapsed() < until and not ends():
             while self._events and self._events[0][0] <= self.clock.elapsed():
                 heapq.heappop(self._events)[2]()
-                self._changed()
+                self._lookout.changed()
             if self._act():
                 continue
             moment = self._next_moment()
@@ -184,7 +160,7 @@ class World:
         self._strike()
         try:
             if self.chance.choice(choices)():
-                self._changed()
+                self._lookout.changed()
         except DatabaseUnavailableError as error:
             self.counts["database away"] += 1
             self.breaches.append(f"database away: {error}")
@@ -194,11 +170,20 @@ class World:
     def _strike(self) -> None:
         """Perhaps a worker is killed or frozen now."""
         luck = self.chance.random()
-        if luck < self.wishes.kills:
-            self.kill(self.chance.choice(self.workers))
-        elif luck < self.wishes.kills + self.wishes.freezes and len(self.awake()) > 1:
+        if luck < self.wishes.kills and self.awake():  # a zombie is to wake up one day
+            self.kill(self.chance.choice(self.awake()))
+        elif luck < self.wishes.kills + self._freezing():
             lease = self.wishes.lease.total_seconds()
-            self.freeze(self.chance.choice(self.awake()), lease * self.chance.uniform(1.2, 20))
+            long = self.chance.uniform(1, 3) * 86_400 if self.chance.random() < LONG_SHARE else 0.0
+            worker = max(self.awake(), key=lambda worker: (worker.calls.not_begun, self.chance.random()))
+            self.freeze(worker, lease * self.chance.uniform(1.2, 20) + long)
+
+    def _freezing(self) -> float:
+        """Freezes are likelier where calls are about to be sent: there a zombie can do harm."""
+        awake = self.awake()
+        if len(awake) < 2:  # somebody must go on
+            return 0.0
+        return self.wishes.freezes * (3 if any(worker.calls.not_begun for worker in awake) else 1)
 
     def _perhaps_die(self, point: str) -> None:
         if self.chance.random() < self.wishes.deaths_outside:
@@ -235,6 +220,7 @@ class World:
             run_tick(self.schedulers[index], self._duty(name), self._nobody_stops)
         except Died:
             self.counts["kills"] += 1
+            self.counts["scheduler deaths"] += 1
             self.schedulers[index] = self.parts("scheduler")
         return self.counts["done by ticks"] > before
 
@@ -266,27 +252,9 @@ class World:
         for worker in self.awake():
             wakes = worker.calls.wakes_at()
             moments += [] if wakes is None else [wakes]
-        look = self._next_look()
-        if look is not None:
-            self._look_at = look
-            moments.append(look)
+        look = self._lookout.next_look()
+        moments += [] if look is None else [look]
         return min(moments, default=None)
-
-    def _next_look(self) -> float | None:
-        """When the processes look again by themselves, jumping over polls that could find nothing."""
-        if self._look_at > self.clock.elapsed():
-            return self._look_at
-        with self.database.read() as tx:
-            due = next_moments(tx, now=self.clock.now())
-        pace = self.wishes.pace_seconds
-        looks = [
-            self.clock.until(moment) + 0.001 + self.chance.random() * pace
-            for moment in (due.refund, due.lease, due.notice, due.notice_lease, due.lane)
-            if moment is not None
-        ]
-        if due.overdue or self._restless:
-            looks.append(self.clock.elapsed() + min(pace * 2 ** min(self._in_vain, 20), LONGEST_LOOK_SECONDS))
-        return min(looks, default=None)
 
     def _wake_up(self) -> None:
         elapsed = self.clock.elapsed()
@@ -294,25 +262,20 @@ class World:
             if worker.frozen_until:
                 worker.frozen_until = 0.0
                 worker.stale.update(worker.pumps)
-        if elapsed < self._look_at:
+        looks_for = self._lookout.looks_for()
+        if not looks_for:
             return
-        self._restless = False
-        self._in_vain += 1
-        for worker in self.awake():
-            worker.stale.update(worker.pumps)
+        if "pumps" in looks_for:
+            for worker in self.awake():
+                worker.stale.update(worker.pumps)
         for index in range(len(self.schedulers)):
-            self._ticks |= {(index, "sweep"), (index, "notices")}
+            self._ticks |= {(index, name) for name in ("sweep", "notices") if name in looks_for}
             if self.chance.random() < RING_SHARE:
                 self._ticks.add((index, "ring"))
             if elapsed >= self._unpaid_at:
                 self._ticks.add((index, "unpaid"))
         if elapsed >= self._unpaid_at:
             self._unpaid_at = elapsed + UNPAID_EVERY_SECONDS
-
-    def _changed(self) -> None:
-        """Something came of it: everybody will look again soon, as their polls would."""
-        self._restless = True
-        self._in_vain = 0
 
 
 _TICKS = {tick.name: tick for tick in TICKS}
