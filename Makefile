@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo test run lint format lock guarantees bench
+.PHONY: install demo test run lint format lock guarantees guarantees-quick bench
 
 install: $(STAMP)
 
@@ -43,8 +43,12 @@ lock: install
 	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
 		pyproject.toml --extra postgres --extra redis -o requirements/production.txt >/dev/null
 
+# The full run takes up to half an hour on two cores, the quick one a tenth of everything.
 guarantees: install
-	$(BIN)/python -m pytest -q tests/guarantees
+	$(BIN)/python -m tests.guarantees.run --page
+
+guarantees-quick: install
+	$(BIN)/python -m tests.guarantees.run --quick
 
 bench: install
 	$(BIN)/python -m bench.run

@@ -31,10 +31,13 @@ class CommandError(Exception):
 
 def refused(refusal: Refusal) -> CommandError:
     """The end that a refusal of the flow means here."""
+    from refunds.domain.redaction import redacted_text  # noqa: PLC0415 - only a command that has failed pays
+
     fields = [f"  {error.pointer or '/'}: {error.detail}" for error in refusal.errors]
     told = any(error.detail == refusal.detail for error in refusal.errors)
     head = f"{refusal.cause.value}: {refusal.detail}"
-    return CommandError(exit_of(refusal.cause), head, *(() if told and len(fields) == 1 else fields))
+    lines = [head, *(() if told and len(fields) == 1 else fields)]
+    return CommandError(exit_of(refusal.cause), *map(redacted_text, lines))
 
 
 def exit_of(cause: Cause) -> Exit:
@@ -76,7 +79,7 @@ def foreseen(error: Exception) -> CommandError | None:
     from refunds.flow.days import StuckError  # noqa: PLC0415
     from refunds.flow.replay import ReplayFileError  # noqa: PLC0415
     from refunds.gateways.sandbox_control import SandboxControlError  # noqa: PLC0415
-    from refunds.process import SecondHostError  # noqa: PLC0415
+    from refunds.process import SecondHostError, UnsafeDatabaseError  # noqa: PLC0415
     from refunds.store.database import DatabaseUnavailableError  # noqa: PLC0415
 
     plain_codes = {
@@ -85,6 +88,7 @@ def foreseen(error: Exception) -> CommandError | None:
         SandboxNotStartedError: Exit.DOWN,
         SandboxControlError: Exit.DOWN,
         SecondHostError: Exit.DOWN,
+        UnsafeDatabaseError: Exit.DOWN,
         StuckError: Exit.FAILED,
     }
     match error:

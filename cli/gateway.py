@@ -24,7 +24,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-Name = Annotated[str | None, typer.Argument(metavar="[NAME]", help="A gateway.", show_default=False)]
+Name = Annotated[str | None, typer.Argument(metavar="NAME", help="A gateway.", show_default=False)]
 Everything = Annotated[bool, typer.Option("--all", help="Every gateway, those to come included.")]
 
 

@@ -97,11 +97,14 @@ def emit_refund(refund: "Refund", *, as_json: bool) -> None:
 
 def checked(text: str, *, option: str = "--reason", limit: int = REASON_LIMIT) -> str:
     """The text of an option as one line. Raises BadParameter that names it."""
+    from refunds.domain.redaction import found_in
     from refunds.domain.text import plain
 
     line = plain(text, limit=limit + 1)
     if not 1 <= len(line) <= limit:
         raise typer.BadParameter(f"must be 1 to {limit} characters", param_hint=option)
+    if what := found_in(text):
+        raise typer.BadParameter(f"must not hold {what}: it stays in the history", param_hint=option)
     return line
 
 

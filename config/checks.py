@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
-from config.logging import redacted_text
+from refunds.domain.redaction import redacted_text
 
 
 def whole(*, least: int, most: int) -> Any:

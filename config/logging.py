@@ -2,16 +2,16 @@
 
 import json
 import logging
-import math
 import re
 import sys
 from collections.abc import Mapping, MutableMapping
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import TextIO
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
+
+from refunds.domain.redaction import redacted
 
 LIBRARY_FLOORS: Mapping[str, int] = {
     "uvicorn": logging.NOTSET,
@@ -34,8 +34,8 @@ def configure(*, log_format: str, level: str, stream: TextIO | None = None) -> N
 
     `log_format` is json, text or auto (text on a terminal, else json); `level` is debug, info, warning or
     error. Every event is exactly one line, with the UTC time `at`, `level`, `event`, then the rest; what
-    `redacted` takes out never appears. May be called again: the last call holds. Raises ValueError for
-    another format or level.
+    the domain's `redacted` takes out never appears. May be called again: the last call holds. Raises
+    ValueError for another format or level.
     """
     threshold = logging.getLevelNamesMapping().get(level.upper())
     if threshold is None:
@@ -65,43 +65,6 @@ def configure(*, log_format: str, level: str, stream: TextIO | None = None) -> N
         library.setLevel(max(threshold, floor) if floor else logging.NOTSET)
 
 
-def redacted(value: object, *, depth: int = 0) -> object:
-    """The value in JSON's own types, without secrets and card numbers, at any depth.
-
-    Whatever stands under a key named like a secret becomes `***` (None stays None); every string goes
-    through `redacted_text`; what JSON does not know becomes its redacted text.
-    """
-    match value:
-        case str():
-            return redacted_text(value)
-        case Mapping() | list() | tuple() | set() | frozenset() if depth >= _MAX_DEPTH:
-            return "[too deep]"
-        case Mapping():
-            clean: dict[str, object] = {}
-            for key, item in value.items():
-                name, is_secret = _key(str(key))
-                hidden = is_secret and item is not None
-                clean[name] = "***" if hidden else redacted(item, depth=depth + 1)
-            return clean
-        case list() | tuple() | set() | frozenset():
-            return [redacted(item, depth=depth + 1) for item in value]
-        case None | bool() | int() | float() if not isinstance(value, float) or math.isfinite(value):
-            return value
-        case _:
-            return redacted_text(repr(value) if isinstance(value, bytes | BaseException) else str(value))
-
-
-def redacted_text(text: str) -> str:
-    """The text without passwords in URLs, `password=` and its like, bearer tokens and card numbers."""
-    if not _SUSPECT.search(text):
-        return text
-    text = _URL_PASSWORD.sub(r"\1***@", text)
-    text = _NAMED_SECRET.sub(r"\1***", text)
-    text = _AUTHORIZATION.sub(r"\1***", text)
-    text = _OUR_TOKEN.sub("mb_***", text)
-    return _DIGIT_RUN.sub(lambda run: _without_cards(run[0]), text)
-
-
 def one_line(text: str) -> str:
     """The text with every character that could break a line or steer a terminal escaped as in Python."""
     if text.isprintable():
@@ -109,79 +72,6 @@ def one_line(text: str) -> str:
     return "".join(
         char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text
     )
-
-
-@lru_cache(maxsize=1024)
-def _key(name: str) -> tuple[str, bool]:
-    """A key as it is written, and whether a secret stands under it: the same few, for every event."""
-    return redacted_text(name), _SECRET_KEY.search(name) is not None
-
-
-_MAX_DEPTH = 12
-
-# What every pattern of redacted_text needs somewhere: most texts have none of it, and are done with.
-_SUSPECT = re.compile(r"://|=|['\"]\s{0,3}:|authorization|bearer |mb_|[0-9](?:[ -]?[0-9]){12}", re.IGNORECASE)
-
-_SECRET_KEY = re.compile(
-    r"passw|passphrase|secret|token|authori[sz]ation|cookie|credential|card_?number|cv[vc]"
-    r"|(?:api|private|signing|access|encryption)[ _-]?key|key[ _-]?material",
-    re.IGNORECASE,
-)
-
-# A password may hold a raw slash or @; a number that ends like a port is not a password.
-_URL_PASSWORD = re.compile(r"(://[^\s/?#:]{0,256}:)(?![0-9]{1,5}(?:[/?#\s]|$))\S{0,1024}@")
-
-_NAMED_SECRET = re.compile(
-    r"((?:password|passwd|pwd|secret|token|api[_-]?key)(?:\s{0,3}=\s{0,3}|['\"]\s{0,3}:\s{0,3}))"
-    r"(?:'[^']{0,1024}'|\"[^\"]{0,1024}\"|[^\s&,;]+)",
-    re.IGNORECASE,
-)
-_AUTHORIZATION = re.compile(
-    r"(authorization\W{1,6}(?:(?:bearer|basic|digest) )?|\bbearer (?=\S{8}))[^\s'\",;}]+",
-    re.IGNORECASE,
-)
-_OUR_TOKEN = re.compile(r"(?<![^\W_])mb_[A-Za-z0-9._~+/=-]{8,}")
-
-_DIGIT_RUN = re.compile(r"(?<![^\W_])[0-9]+(?:[ -][0-9]+)*(?![^\W_])")
-_CARD_LENGTHS = range(13, 20)
-
-
-def _without_cards(run: str) -> str:
-    """Replace each card number in digit groups joined by single blanks or dashes.
-
-    A card may begin and end at any group: a date or an amount often stands right beside it.
-    """
-    if len(run) < _CARD_LENGTHS.start:
-        return run
-    parts = re.split(r"([ -])", run)
-    kept: list[str] = []
-    start = 0
-    while start < len(parts):
-        end = _card_end(parts, start)
-        kept.append(parts[start] if end is None else "[card]")
-        following = start + 1 if end is None else end
-        kept.extend(parts[following : following + 1])
-        start = following + 1
-    return "".join(kept)
-
-
-def _card_end(parts: list[str], start: int) -> int | None:
-    """Index after the longest card number that begins with the group at `start`; None if none does."""
-    found = None
-    digits = ""
-    for index in range(start, len(parts), 2):
-        digits += parts[index]
-        if len(digits) >= _CARD_LENGTHS.stop:
-            break
-        if len(digits) in _CARD_LENGTHS and _luhn(digits):
-            found = index + 1
-    return found
-
-
-def _luhn(digits: str) -> bool:
-    """ISO/IEC 7812-1, annex B."""
-    doubled = (sum(divmod(2 * int(digit), 10)) for digit in digits[-2::-2])
-    return (sum(doubled) + sum(int(digit) for digit in digits[-1::-2])) % 10 == 0
 
 
 def _redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

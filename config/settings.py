@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 from pydantic_core.core_schema import ValidationInfo
 
 from config import checks, sources
-from config.logging import one_line, redacted, redacted_text
+from config.logging import one_line
+from refunds.domain.redaction import redacted, redacted_text
 
 _SANDBOX_URL = "http://127.0.0.1:8010"
 _HTTP = "an http or https URL without user name or query"

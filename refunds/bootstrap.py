@@ -16,7 +16,7 @@ from refunds.domain.schedule import Policy
 from refunds.flow.parts import GatewayPart, MailPart, Parts
 from refunds.gateways.registry import open_gateway
 from refunds.notifier.channel import open_channel
-from refunds.process import refuse_second_host
+from refunds.process import refuse_second_host, refuse_unsafe_database
 from refunds.store import accounts, schema
 from refunds.store.accounts import DEFAULT, Account
 from refunds.store.database import Database
@@ -69,8 +69,10 @@ def open_house(settings: Settings, *, role: str, socket_timeout_seconds: float =
 def prepare_database(house: House) -> schema.SchemaStatus:
     """Migrate, and write the default account as the settings have it; waiting retries move with it.
 
-    Raises DatabaseUnavailableError, and SecondHostError for an SQLite file that another host works on.
+    Raises DatabaseUnavailableError, SecondHostError for an SQLite file that another host works on, and
+    UnsafeDatabaseError for a database that may lose commits; then nothing was changed.
     """
+    refuse_unsafe_database(house.parts)
     status = schema.upgrade(house.parts.database)
     refuse_second_host(house.parts)
     settings = house.settings

@@ -5,12 +5,17 @@ import socket
 from contextlib import suppress
 from types import FrameType
 
+import structlog
 import uvicorn
 from fastapi import FastAPI
 
 from config.settings import Settings
-from refunds.bootstrap import open_house, prepare_database
+from refunds.bootstrap import House, open_house, prepare_database
+from refunds.process import refuse_unsafe_database
+from refunds.store.database import DatabaseUnavailableError
 from web.api.app import create_app
+
+log = structlog.get_logger(__name__)
 
 BROKER_TIMEOUT_SECONDS = 1.0
 
@@ -20,7 +25,8 @@ def run(settings: Settings) -> int:
 
     An SQLite database is migrated first; any other is served as it is: /readyz is 503 until somebody has
     migrated it. A stop drains for `Settings.shutdown_seconds`, a second signal ends it at once. Raises
-    DatabaseUnavailableError when the SQLite file cannot be used.
+    DatabaseUnavailableError when the SQLite file cannot be used, and UnsafeDatabaseError for a database that
+    may lose commits.
     """
     house = open_house(settings, role="web", socket_timeout_seconds=BROKER_TIMEOUT_SECONDS)
     try:
@@ -29,10 +35,19 @@ def run(settings: Settings) -> int:
             signal.signal(number, server.handle_exit)
         if settings.embedded_database:
             prepare_database(house)
+        else:
+            _refuse_unsafe(house)
         server.run()
         return 0 if server.started and not server.cut_work else 1
     finally:
         house.close()
+
+
+def _refuse_unsafe(house: House) -> None:
+    try:
+        refuse_unsafe_database(house.parts)
+    except DatabaseUnavailableError as error:  # it serves all the same, and says so at /readyz
+        log.warning("process.waits", reason=str(error))
 
 
 def build_server(app: FastAPI, host: str, port: int) -> "Server":

@@ -12,6 +12,7 @@ from dramatiq import Message
 from dramatiq.encoder import Encoder, MessageData
 
 from refunds.broker.names import ACTORS, INTAKE_QUEUE, PARK_MESSAGE
+from refunds.domain.redaction import redacted_text
 
 RAW = "raw"
 """Option under which a body without its own Redis id travels, so that it can be acknowledged."""
@@ -55,7 +56,8 @@ def _unfit(fields: Any) -> str | None:
         if not isinstance(fields.get(name), kind):
             return f"field {name} is missing or of the wrong kind"
     if fields["actor_name"] not in ACTORS.get(fields["queue_name"], set()):
-        return f"no actor {fields['actor_name']!r} in queue {fields['queue_name']!r}"[:300]
+        told = redacted_text(f"no actor {fields['actor_name']!r} in queue {fields['queue_name']!r}")
+        return told[:300]
     if fields["options"].get("eta") is not None:
         return "delayed messages are not taken"
     return None

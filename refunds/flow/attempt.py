@@ -9,7 +9,7 @@ import structlog
 
 from refunds.domain.outcome import Answer, Finding, LookUpAnswer, Outcome, Reason
 from refunds.domain.status import Status
-from refunds.domain.text import plain
+from refunds.domain.text import harmless
 from refunds.flow.parts import Parts
 from refunds.ports import Call
 from refunds.store.claim import Claim
@@ -93,7 +93,7 @@ async def probe(parts: Parts, gateway: str) -> Probed:
     except Exception as error:
         log.exception("probe.adapter_failed", gateway=gateway)
         return Probed(type(error).__name__)
-    return Probed(wrong and plain(wrong, limit=300))
+    return Probed(wrong and harmless(wrong, limit=300))
 
 
 async def look_first(parts: Parts, claim: Claim) -> Looked | Attempted:
@@ -166,11 +166,11 @@ Told = TypeVar("Told", Answer, LookUpAnswer)
 
 
 def _fit(told: Told) -> Told:
-    """The gateway's words, made fit to be stored."""
-    words: dict[str, Any] = {"code": plain(told.code, limit=100), "text": plain(told.text, limit=500)}
-    words["reference"] = told.reference and plain(told.reference, limit=200)
+    """The gateway's words, made fit to be stored: whatever a gateway repeats of a card ends here."""
+    words: dict[str, Any] = {"code": harmless(told.code, limit=100), "text": harmless(told.text, limit=500)}
+    words["reference"] = told.reference and harmless(told.reference, limit=200)
     if isinstance(told, Answer):
-        words["request_id"] = told.request_id and plain(told.request_id, limit=200)
+        words["request_id"] = told.request_id and harmless(told.request_id, limit=200)
     return replace(told, **words)
 
 

@@ -11,7 +11,7 @@ from refunds.flow.notify import deliver_due
 from refunds.flow.parts import Parts
 from refunds.flow.sweep import ring_due, sweep
 from refunds.flow.unpaid import tell_long_unpaid
-from refunds.store import refunds
+from refunds.store import outlook, refunds
 from refunds.store.database import clocks, offset, set_offset
 
 PATIENCE_SECONDS = 120.0
@@ -52,7 +52,7 @@ def let_days_pass(
         settle_down(parts, seen=seen, patience_seconds=patience_seconds)
         with parts.database.read() as tx:
             now = clocks(tx)[1]
-            instant = refunds.next_instant(tx)
+            instant = outlook.next_instant(tx)
         if instant is None:
             return now
         _jump(parts, instant, move_gateway_clock=move_gateway_clock)
@@ -76,7 +76,7 @@ def settle_down(
             pass
         with parts.database.read() as tx:
             now = clocks(tx)[1]
-            state = (refunds.busy(tx, now=now), refunds.open_work(tx))
+            state = (outlook.busy(tx, now=now), outlook.open_work(tx))
         seen(Moment(now, state[1]))
         if state[0] == 0:
             return

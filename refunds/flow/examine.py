@@ -66,6 +66,7 @@ def _database(parts: Parts) -> Iterator[Finding]:
             yield from _sqlite(tx) if parts.database.sqlite else _postgres(tx, parts)
             yield _migrations(status)
             if status.up_to_date:
+                yield from _own_clock(tx) if parts.database.sqlite else ()
                 yield from _zones(tx)
                 yield from _processes(tx)
                 yield from _restored(tx)
@@ -76,6 +77,8 @@ def _database(parts: Parts) -> Iterator[Finding]:
 
 def _sqlite(tx: Tx) -> Iterator[Finding]:
     found = health.sqlite_health(tx)
+    if not found.is_new_enough and (fault := found.fault()):
+        yield Finding("sqlite version", Level.FAIL, fault.what, fault.fix)
     race = "sound" if found.wal_is_sound else "not sound (the WAL-reset race can lose commits)"
     what = f"SQLite {found.version}, journal {found.journal}; WAL in this version is {race}"
     if found.journal_is_safe:
@@ -98,18 +101,29 @@ def _postgres(tx: Tx, parts: Parts) -> Iterator[Finding]:
     after = datetime.now(UTC)
     what = f"PostgreSQL {found.version}, fsync {'on' if found.fsync else 'off'}"
     what += f", synchronous_commit {found.synchronous_commit}"
-    if found.is_durable:
+    fault = found.fault()
+    if fault is None:
         yield Finding("durability", Level.OK, what)
     else:
         level = Level.WARN if parts.mail.environment == "test" else Level.FAIL
-        fix = "set fsync = on and synchronous_commit = on in postgresql.conf and reload"
-        yield Finding("durability", level, f"{what}: commits can be lost", fix)
+        yield Finding("durability", level, f"{what}: commits can be lost", fault.fix)
     skew = max(before - found.clock, found.clock - after, timedelta())
     what = f"the database's clock and this host's are {skew.total_seconds():.1f} s apart"
     if skew <= MOST_SKEW:
         yield Finding("clock", Level.OK, what)
     else:
         yield Finding("clock", Level.WARN, what, "let both hosts keep time by NTP (chrony)")
+
+
+def _own_clock(tx: Tx) -> Iterator[Finding]:
+    """SQLite runs on this host's clock: it is wrong for certain if it was later before."""
+    last = max((beat.at for beat in ticks.beats(tx)), default=None)
+    ahead = last - real_now(tx) if last is not None else timedelta()
+    if ahead <= MOST_SKEW:
+        yield Finding("clock", Level.OK, "SQLite runs on this host's clock, and that did not go back")
+    else:
+        what = f"this host's clock went back by {ahead.total_seconds():.1f} s since the last sign of life"
+        yield Finding("clock", Level.WARN, what, "let this host keep time by NTP (chrony)")
 
 
 def _migrations(status: schema.SchemaStatus) -> Finding:
@@ -172,7 +186,8 @@ def _mail(parts: Parts) -> Iterator[Finding]:
     if wrong is None:
         yield Finding("mail", Level.OK, f"can leave; always told: {', '.join(parts.mail.notify_emails)}")
     else:
-        yield Finding("mail", Level.FAIL, wrong, "mend SMTP_URL or the mail server: failures must be told")
+        fix = "mend SMTP_URL, the mail server, or the rights of the mail folder: failures must be told"
+        yield Finding("mail", Level.FAIL, wrong, fix)
 
 
 def _gateways(parts: Parts) -> Iterator[Finding]:

@@ -15,13 +15,14 @@ from typing import Any
 import rfc8785
 from ulid import ULID
 
+from refunds.domain.redaction import found_in, redacted
 from refunds.domain.status import Kind, Status
 from refunds.flow.admission import not_possible
 from refunds.flow.amounts import amount_asked
 from refunds.flow.parts import Parts
 from refunds.flow.payments import register_forms
 from refunds.flow.refusal import Cause, Refusal
-from refunds.flow.request import RefundForm, read
+from refunds.flow.request import RefundForm, not_kept, read
 from refunds.flow.restore import is_remembered
 from refunds.store import accounts, payments, refunds, requests
 from refunds.store.database import Tx, now
@@ -91,12 +92,16 @@ def _read(item: Asked) -> RefundForm | Refusal:
     if not (1 <= len(item.key) <= KEY_LIMIT and item.key.isascii() and item.key.isprintable()):
         detail = f"must be 1 to {KEY_LIMIT} printable ASCII characters"
         return Refusal.of(Cause.INVALID, KEY_POINTER, detail)
+    if what := found_in(item.key):
+        return Refusal.of(Cause.INVALID, KEY_POINTER, f"holds {what}: take another key")
     return read(RefundForm, item.document)
 
 
 def _digest(item: Asked, form: RefundForm | Refusal) -> str:
     if isinstance(form, Refusal):
-        content = json.dumps(item.document, sort_keys=True, default=str).encode(errors="replace")
+        # Even a digest must not be of card data: those are few enough to try all.
+        harmless = redacted(item.document) if not_kept(item.document) else item.document
+        content = json.dumps(harmless, sort_keys=True, default=str).encode(errors="replace")
     else:
         content = rfc8785.dumps(form.model_dump(mode="json", exclude_unset=True))
     return hashlib.sha256(item.kind.encode() + b"\n" + content).hexdigest()

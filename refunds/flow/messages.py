@@ -9,9 +9,11 @@ from typing import Any
 
 import structlog
 
+from refunds.domain.redaction import redacted, redacted_text
 from refunds.flow.intake import Asked, take_in
 from refunds.flow.parts import Parts
 from refunds.flow.refusal import Refusal
+from refunds.flow.request import not_kept
 from refunds.store import requests
 from refunds.store.database import DatabaseUnavailableError, now
 
@@ -32,8 +34,8 @@ def take_message(parts: Parts, kwargs: Mapping[str, Any], *, stopping: threading
 
 def park_message(parts: Parts, *, raw: str, why: str, stopping: threading.Event) -> bool:
     """Keep a body (base64) that could not be read; waits and answers as take_message."""
-    body = base64.b64decode(raw).decode(errors="backslashreplace").replace("\x00", "\\x00")
-    return _until_kept(lambda: _park(parts, body, why), stopping=stopping)
+    body = base64.b64decode(raw).decode(errors="backslashreplace")
+    return _until_kept(lambda: _park(parts, _harmless(body), why), stopping=stopping)
 
 
 def _until_kept(keep: Callable[[], None], *, stopping: threading.Event) -> bool:
@@ -56,7 +58,8 @@ def _take(parts: Parts, kwargs: Mapping[str, Any]) -> None:
     version, key, request = (kwargs.get(name) for name in ("version", "idempotency_key", "request"))
     unknown = sorted(set(kwargs) - {"version", "idempotency_key", "request"})
     if version != VERSION or not isinstance(key, str) or not isinstance(request, Mapping) or unknown:
-        _park(parts, raw, f"needs version {VERSION}, idempotency_key and request; unknown: {unknown}"[:500])
+        told = redacted_text(f"{unknown}")
+        _park(parts, raw, f"needs version {VERSION}, idempotency_key and request; unknown: {told}"[:500])
         return
     try:
         [taken] = take_in(parts, [Asked(key, request)], caller=CALLER, source="message", keep_refusals=True)
@@ -73,14 +76,39 @@ def _take(parts: Parts, kwargs: Mapping[str, Any]) -> None:
 
 
 def _raw(kwargs: Mapping[str, Any]) -> str:
-    """The message as text; what is nested so deep that it cannot be written down is kept by its key."""
+    """The message as text, without card data and secrets.
+
+    What is nested so deep that it cannot be written down is kept by its key.
+    """
     try:
-        return json.dumps(dict(kwargs), default=str)
+        return _written(dict(kwargs))
     except RecursionError:
-        return f"nested too deep to be kept; idempotency_key {str(kwargs.get('idempotency_key'))[:300]!r}"
+        key = redacted_text(str(kwargs.get("idempotency_key")))[:300]
+        return f"nested too deep to be kept; idempotency_key {key!r}"
+
+
+def _written(document: Any) -> str:
+    """JSON, harmless in each of its values; read as text where that is too deep to go into."""
+    try:
+        return json.dumps(redacted(document, most_deep=_MOST_DEEP))
+    except RecursionError:
+        return redacted_text(json.dumps(document, default=str, ensure_ascii=False))
+
+
+_MOST_DEEP = 10_000
+
+
+def _harmless(body: str) -> str:
+    """A body as it came, or written anew where something in it must not be kept."""
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        return redacted_text(body)
+    return _written(document) if not_kept(document) else redacted_text(body)
 
 
 def _park(parts: Parts, raw: str, why: str) -> None:
+    raw, why = raw.replace("\x00", "\\x00"), redacted_text(why)
     digest = hashlib.sha256(raw.encode(errors="surrogatepass")).hexdigest()
     text = raw.encode(errors="backslashreplace").decode()
     with parts.database.begin() as tx:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from refunds.domain.money import MoneyError, minor_units_or_zero
+from refunds.domain.redaction import redacted_text
 from refunds.domain.status import Kind
 from refunds.flow.intake import Accepted, Asked, Taken, release_held, take_in
 from refunds.flow.parts import Parts
@@ -118,7 +119,7 @@ def replay(
         documents = [document for order in batch for document in payment_documents(order)]
         for document, answer in zip(documents, register(parts, documents), strict=True):
             if isinstance(answer, Refusal):
-                raise ReplayFileError(f"order {document['order_id']}: {answer.detail}")
+                raise ReplayFileError(f"order {redacted_text(document['order_id'])}: {answer.detail}")
         done.orders += len(batch)
         done.payments += documents
         progress("orders", len(batch))

@@ -1,10 +1,11 @@
 """What services ask for: the forms of a refund request and of a payment, checked field by field.
 
-One form for every entrance (design.md 9). Numbers are never floats, unknown fields are refused.
+One form for every entrance (design.md 9). Numbers are never floats, unknown fields are refused, and so is
+card data, a key or a token in whatever field (PCI DSS 4.0.1, 3.3.1 and 3.5.1).
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -21,6 +22,7 @@ from pydantic import (
 )
 
 from refunds.domain.money import MAX_MINOR, MoneyError, exponent
+from refunds.domain.redaction import forbidden
 from refunds.flow.refusal import Cause, FieldError, Refusal
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -161,14 +163,28 @@ def read(form: type[FormT], document: Any) -> FormT | Refusal:
     """The form filled from a JSON document, or a refusal that names every field that is wrong."""
     if not isinstance(document, Mapping):
         return Refusal.of(Cause.INVALID, "", "the request must be a JSON object")
+    if held := not_kept(document):
+        return _refused(held)
     try:
         return form.model_validate(dict(document))
     except ValidationError as error:
-        errors = tuple(_field_error(entry) for entry in error.errors(include_url=False, include_input=False))
-        told = "; ".join(f"{found.pointer} {found.detail}".strip() for found in errors[:3])
-        return Refusal(Cause.INVALID, told + ("; …" if len(errors) > 3 else ""), errors)  # noqa: PLR2004
+        entries = error.errors(include_url=False, include_input=False)
+        return _refused([_field_error(entry) for entry in entries])
     except (UnicodeError, RecursionError):
         return Refusal.of(Cause.INVALID, "", "the request holds text that cannot be read")
+
+
+def not_kept(document: Any) -> list[FieldError]:
+    """The fields that hold what must not be kept: card data, keys, tokens. Their text is not repeated."""
+    return [
+        FieldError(pointer, f"holds {what}: moneyback keeps none, leave it out")
+        for pointer, what in forbidden(document, most=20)
+    ]
+
+
+def _refused(errors: Sequence[FieldError]) -> Refusal:
+    told = "; ".join(f"{found.pointer} {found.detail}".strip() for found in errors[:3])
+    return Refusal(Cause.INVALID, told + ("; …" if len(errors) > 3 else ""), tuple(errors))  # noqa: PLR2004
 
 
 def _field_error(entry: Any) -> FieldError:

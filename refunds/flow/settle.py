@@ -139,13 +139,14 @@ def _with_recipients(
 
 
 def _ask_a_person(parts: Parts, item: Learned) -> set[str]:
-    """The last resort: the refund stops where it is, keeps its reservation and slot, and people are told."""
-    verdict = Verdict(
-        Status.NEEDS_REVIEW,
-        "booking its outcome would break a rule; see the log",
-        free_slot=False,
-        notices=(NoticeKind.OUTCOME_UNKNOWN,),
-    )
+    """The last resort: the refund stops where it is, keeps its reservation and slot, and people are told.
+
+    One that was at its end stays there, and is asked about no more.
+    """
+    notices, why = (NoticeKind.OUTCOME_UNKNOWN,), "booking its outcome would break a rule; see the log"
+    verdict = Verdict(Status.NEEDS_REVIEW, why, free_slot=False, notices=notices)
+    if item.claim.status not in {Status.ATTEMPTING, Status.IN_DOUBT, Status.SUBMITTED}:
+        verdict = Verdict(item.claim.status, why, unmoved=True, free_slot=False, notices=notices)
     try:
         with parts.database.begin() as tx:
             now = clocks(tx)[1]

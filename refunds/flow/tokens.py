@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from ulid import ULID
 
+from refunds.domain.redaction import found_in
 from refunds.flow.parts import Parts
 from refunds.flow.scopes import check as check_scopes
 from refunds.store import tokens
@@ -20,10 +21,12 @@ NAME_LIMIT = 64
 def create(parts: Parts, *, name: str, scopes: Sequence[str]) -> tuple[Token, str]:
     """Make a token; returns it with its secret: `mb_` and 43 URL-safe characters, 256 random bits.
 
-    Raises ValueError for an unknown scope, or a name that is not one line of 1 to 64 characters.
+    Raises ValueError for an unknown scope, or a name that is not one harmless line of 1 to 64 characters.
     """
     if not (1 <= len(name) <= NAME_LIMIT and name.isprintable() and name == name.strip()):
         raise ValueError(f"a token's name is one line of 1 to {NAME_LIMIT} characters")
+    if what := found_in(name):
+        raise ValueError(f"a token's name must not hold {what}")
     check_scopes(scopes)
     secret = PREFIX + secrets.token_urlsafe(32)
     kept = tuple(dict.fromkeys(scopes))

@@ -199,7 +199,7 @@ def _describe(error: Exception) -> tuple[str, str]:
             code = "timeout"
         case _:
             code = "transport_error"
-    return code, f"{type(cause).__name__}: {cause}"[:300]
+    return code, f"{type(cause).__name__}: {cause}"
 
 
 def _since(began: float) -> int:

@@ -5,6 +5,7 @@ from dataclasses import fields, replace
 from enum import Enum
 from typing import Any, Final
 
+from refunds.domain.redaction import redacted_text
 from refunds.notifier.facts import AttemptFact, NoticeFacts
 
 TEXT_LIMIT: Final = 500
@@ -12,11 +13,9 @@ REFERENCE_LIMIT: Final = 320
 WORD_LIMIT: Final = 100
 
 _TEXTS: Final = frozenset({"why_recipient", "failure_text", "text", "certainty", "evidence", "reason"})
-# Intake refuses card-like references; what is left of them is somebody's numbering and must stay whole.
-_REFERENCES: Final = frozenset(
-    {"notice_id", "refund_id", "order_id", "transaction_id", "request_id", "recipient"}
-    | {"thread_message_id", "public_url"}
-)
+# By these the mail is sent and its refund is found: they are ours, and stay whole.
+_OURS: Final = frozenset({"notice_id", "refund_id", "recipient", "thread_message_id", "public_url"})
+_REFERENCES: Final = frozenset({"order_id", "transaction_id", "request_id"})
 _READ_AT_MOST = 20_000
 # Control characters, lone surrogates, and everything that is invisible or changes direction or layout
 # (soft hyphen, zero width, bidi marks, overrides and isolates, byte order mark, annotations, tags).
@@ -24,12 +23,16 @@ _UNPRINTABLE = re.compile(
     "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\xad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f"
     "\ud800-\udfff\ufeff\ufff9-\ufffb\ufffe\uffff\U000e0000-\U000e0fff]"
 )
-_CARD_LIKE = re.compile(r"(?<!\w)\d(?:[ .-]?\d){12,18}(?!\w)")
 
 
 def clean_text(text: str, limit: int = TEXT_LIMIT) -> str:
     """One line of at most `limit` visible characters; each kind of line break or blank becomes one space."""
     return clipped(_one_line(text), limit)
+
+
+def harmless_text(text: str, limit: int) -> str:
+    """As clean_text, without keys and tokens; a card number in it keeps its last four digits."""
+    return clipped(redacted_text(_one_line(text), last_four=True), limit)
 
 
 def clipped(text: str, limit: int) -> str:
@@ -38,7 +41,7 @@ def clipped(text: str, limit: int) -> str:
 
 
 def clean_facts(facts: NoticeFacts) -> NoticeFacts:
-    """The same facts with every text cleaned and bounded; a card number in one keeps its last four digits."""
+    """The same facts with every text cleaned, harmless and bounded."""
     attempts = tuple(replace(attempt, **_clean_fields(attempt)) for attempt in facts.attempts)
     return replace(facts, **_clean_fields(facts), attempts=attempts)
 
@@ -53,17 +56,12 @@ def _clean_fields(owner: NoticeFacts | AttemptFact) -> dict[str, Any]:
 
 
 def _clean_field(name: str, value: str) -> str:
-    if name in _REFERENCES:
+    if name in _OURS:
         return clean_text(value, REFERENCE_LIMIT)
-    return clipped(_CARD_LIKE.sub(_last_four, _one_line(value)), TEXT_LIMIT if name in _TEXTS else WORD_LIMIT)
+    if name in _REFERENCES:
+        return harmless_text(value, REFERENCE_LIMIT)
+    return harmless_text(value, TEXT_LIMIT if name in _TEXTS else WORD_LIMIT)
 
 
 def _one_line(text: str) -> str:
     return " ".join(_UNPRINTABLE.sub("", text[:_READ_AT_MOST]).split())
-
-
-def _last_four(match: re.Match[str]) -> str:
-    digits = [int(sign) for sign in match[0] if sign.isdigit()]
-    doubled = (sum(divmod(2 * digit, 10)) for digit in digits[-2::-2])
-    luhn = sum(digits[-1::-2]) + sum(doubled)
-    return match[0] if luhn % 10 else "[card …" + "".join(map(str, digits[-4:])) + "]"

@@ -7,6 +7,7 @@ from typing import Final
 
 from refunds.domain.money import decimal_text
 from refunds.domain.notice import NoticeKind
+from refunds.domain.redaction import redacted_text
 from refunds.notifier.addresses import header_safe, host_name
 from refunds.notifier.facts import NoticeFacts
 from refunds.ports import Mail
@@ -57,7 +58,7 @@ def plain_fallback(facts: NoticeFacts, *, message_id: str, sender: str, host: st
 
 
 def _plain(value: object, limit: int = 60) -> str:
-    return _UNLIKE.sub("?", str(value))[:limit]
+    return _UNLIKE.sub("?", redacted_text(str(value)))[:limit]
 
 
 def _amount(facts: NoticeFacts) -> str:

@@ -10,7 +10,7 @@ from socket import getfqdn
 from time import monotonic
 from typing import Any, Final
 
-from refunds.notifier.clean import clean_text
+from refunds.notifier.clean import harmless_text
 from refunds.notifier.server_url import Encryption, parse_server_url
 from refunds.ports import Delivery, Mail
 
@@ -130,7 +130,7 @@ class SmtpChannel:
 
     def _harmless(self, text: str) -> str:
         secret = self._server.login[1] if self._server.login else None
-        return clean_text(text.replace(secret, "***") if secret else text, _RESPONSE_LIMIT)
+        return harmless_text(text.replace(secret, "***") if secret else text, _RESPONSE_LIMIT)
 
 
 class _Timed(smtplib.SMTP):

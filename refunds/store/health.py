@@ -8,7 +8,18 @@ from sqlalchemy import text
 
 from refunds.store.database import Tx, real_now, sqlite_wal_is_sound
 
+OLDEST_SQLITE = (3, 35, 0)
+"""The first that answers an UPDATE with its rows (sqlite.org/lang_returning.html)."""
+
 _SYNCHRONOUS = {0: "OFF", 1: "NORMAL", 2: "FULL", 3: "EXTRA"}
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong, and how to mend it."""
+
+    what: str
+    fix: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +45,29 @@ class SqliteHealth:
         """What was committed survives the loss of power."""
         return self.synchronous in {"FULL", "EXTRA"}
 
+    @property
+    def is_new_enough(self) -> bool:
+        """Whether this library has what is asked of it."""
+        return tuple(int(part) for part in self.version.split(".")[:3]) >= OLDEST_SQLITE
+
+    def fault(self) -> Fault | None:
+        """Why commits can be lost or not made at all; None where they are safe."""
+        if not self.is_new_enough:
+            oldest = ".".join(map(str, OLDEST_SQLITE))
+            return Fault(f"SQLite {self.version} is too old", f"install SQLite {oldest} or newer")
+        if not self.journal_is_safe:
+            why = ", whose write-ahead log has a race" if self.journal == "wal" else ""
+            return Fault(
+                f"SQLite {self.version}{why}, keeps its journal in mode {self.journal}: commits can be lost",
+                "end every process that has the file open, then start moneyback again: it sets the journal",
+            )
+        if not self.is_durable:
+            return Fault(
+                f"SQLite's synchronous is {self.synchronous}: commits can be lost",
+                "mend the SQLite build: PRAGMA synchronous must be FULL",
+            )
+        return None
+
 
 @dataclass(frozen=True, slots=True)
 class PostgresHealth:
@@ -48,6 +82,18 @@ class PostgresHealth:
     def is_durable(self) -> bool:
         """What was committed survives a crash of the server."""
         return self.fsync and self.synchronous_commit != "off"
+
+    def fault(self) -> Fault | None:
+        """Why commits can be lost; None where they are safe."""
+        if self.is_durable:
+            return None
+        fsync = "on" if self.fsync else "off"
+        return Fault(
+            f"PostgreSQL has fsync {fsync} and synchronous_commit {self.synchronous_commit}: "
+            "commits can be lost",
+            "set fsync = on and synchronous_commit = on in postgresql.conf and reload;"
+            " no role or database may have it otherwise",
+        )
 
 
 def sqlite_health(tx: Tx) -> SqliteHealth:

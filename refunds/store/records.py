@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, insert, update
+from sqlalchemy import func, insert, literal, update
 
 from refunds.domain.outcome import Finding, Outcome
 from refunds.store import tables
@@ -32,11 +32,11 @@ def insert_findings(tx: Tx, booked: Sequence[Settled], *, now: datetime) -> None
 
 
 def keep_evidence(tx: Tx, late: Sequence[Settled], *, now: datetime) -> None:
-    """A late answer changes nothing, but what it says is kept for people, and starts a look-up."""
+    """What was learned and changes nothing is kept for people."""
     rows: list[dict[str, Any]] = []
     for item in late:
         learned = item.answer or item.found
-        said = item.answer.outcome if item.answer else item.found.finding if item.found else None
+        said = _said(item)
         if learned is not None and said in _TELLING:
             content = {
                 "attempt": item.claim.number,
@@ -48,12 +48,16 @@ def keep_evidence(tx: Tx, late: Sequence[Settled], *, now: datetime) -> None:
             rows.append(row)
     if rows:
         tx.execute(insert(tables.evidence), rows)
-        ids = [row["refund_id"] for row in rows if row["content"]["outcome"] in _MAY_HAVE_PAID]
-        _ask_soon(tx, ids, now=now)
 
 
-def _ask_soon(tx: Tx, ids: Sequence[str], *, now: datetime) -> None:
-    """Bring the next look-up forward; never the first one of a doubt, which waits for the call's end."""
+def ask_soon(tx: Tx, late: Sequence[Settled], *, now: datetime) -> None:
+    """A late answer that may have paid brings the next look-up forward.
+
+    Never the first one of a doubt, which waits for the call's end.
+    """
+    ids = [item.claim.refund_id for item in late if _said(item) in _MAY_HAVE_PAID]
+    if not ids:
+        return
     refunds = tables.refunds
     these = update(refunds).where(refunds.c.id.in_(ids))
     doubt = these.where(refunds.c.status.in_(("in_doubt", "submitted")), refunds.c.look_ups > 0)
@@ -61,8 +65,12 @@ def _ask_soon(tx: Tx, ids: Sequence[str], *, now: datetime) -> None:
     at_an_end = these.where(
         refunds.c.status.in_(("refunded", "failed", "needs_review", "cancelled", "refunded_externally"))
     )
-    until = func.coalesce(refunds.c.watch_until, now, type_=Instant())
+    until = func.coalesce(refunds.c.watch_until, literal(now, Instant()), type_=Instant())
     tx.execute(at_an_end.values(watch_at=now, watch_until=until))
+
+
+def _said(item: Settled) -> Outcome | Finding | None:
+    return item.answer.outcome if item.answer else item.found.finding if item.found else None
 
 
 _MAY_HAVE_PAID = {Outcome.REFUNDED, Outcome.ACCEPTED, Finding.REFUNDED, Finding.ACCEPTED}

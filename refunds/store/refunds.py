@@ -224,36 +224,6 @@ def broken_sums(tx: Tx, *, after: str = "", through: str | None = None) -> list[
     return [row[0] for row in rows]
 
 
-def open_work(tx: Tx) -> int:
-    """How many refunds still wait for something to happen by itself."""
-    refunds = tables.refunds
-    moving = [Status.REQUESTED, Status.ATTEMPTING, Status.QUEUED, Status.IN_DOUBT, Status.SUBMITTED]
-    query = select(func.count()).where(refunds.c.status.in_(moving))
-    count: int = tx.execute(query).scalar_one()
-    return count
-
-
-def busy(tx: Tx, *, now: datetime) -> int:
-    """How many refunds and notices have something due, or are being attempted, at this moment."""
-    refunds, notices = tables.refunds, tables.notices
-    queries = (
-        select(func.count()).where(refunds.c.status == Status.ATTEMPTING),
-        select(func.count()).select_from(refunds).where(refunds.c.due_at <= now),
-        select(func.count()).select_from(notices).where(notices.c.due_at <= now),
-    )
-    return sum(tx.execute(query).scalar_one() for query in queries)
-
-
-def next_instant(tx: Tx) -> datetime | None:
-    """The next moment at which anything falls due."""
-    refunds, notices = tables.refunds, tables.notices
-    instants = [
-        tx.execute(select(func.min(column, type_=Instant())).where(column.is_not(None))).scalar_one()
-        for column in (refunds.c.due_at, notices.c.due_at)
-    ]
-    return min((instant for instant in instants if instant), default=None)
-
-
 def _refund(row: Any) -> Refund:
     values = dict(row)
     values["kind"] = Kind(values["kind"])

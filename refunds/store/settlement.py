@@ -41,7 +41,9 @@ def settle_group(tx: Tx, group: Sequence[Settled], *, worker: str, now: datetime
         booked_ids = _update_refunds(tx, [item for item in group if not item.verdict.unmoved], now=now)
         booked_ids |= _go_on_watching(tx, [item for item in group if item.verdict.unmoved])
         booked = [item for item in group if item.claim.refund_id in booked_ids]
-        records.keep_evidence(tx, [item for item in group if item.claim.refund_id not in booked_ids], now=now)
+        late = [item for item in group if item.claim.refund_id not in booked_ids]
+        records.keep_evidence(tx, late, now=now)
+        records.ask_soon(tx, late, now=now)
         if booked:
             payments = move_money([item for item in booked if not item.verdict.unmoved])
             write_all(tx, [_attempts(booked), payments, _history(booked, worker=worker)], now=now)

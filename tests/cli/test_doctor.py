@@ -58,6 +58,7 @@ def test_a_healthy_house_is_all_ok(healthy: Stage) -> None:
         "database",
         "journal",
         "synchronous",
+        "clock",
         "migrations",
         "time zone",
         "worker",

@@ -164,6 +164,24 @@ def test_what_was_given_up_here_and_is_found_paid_raises_an_alarm(
     assert house.broken_sums() == []
 
 
+def test_a_late_answer_about_what_cannot_be_asked_is_kept_and_changes_nothing(
+    open_house: HouseMaker, database_url: str, log: list[Any]
+) -> None:
+    house = open_house(database_url, gateway=SpokenGateway([PAID], look_up=False))
+    refund_id = house.refund(house.payment(), "8.00")
+    zombie = _claim(house)
+    _hand_back(house, zombie)
+    with house.working():
+        house.until(refund_id, Status.REFUNDED)
+        assert settle(house.parts, [Attempted(zombie, PAID)]) == set()
+        eventually(lambda: len(house.look_ups(refund_id)) == 1)
+
+    assert (house.get(refund_id).status, house.notices(refund_id)) == (Status.REFUNDED, [])
+    assert [row["source"] for row in house.evidence(refund_id)] == ["late_answer"]
+    assert not [event for event in log if event["log_level"] == "error"]
+    assert house.broken_sums() == []
+
+
 def test_two_refunds_of_ours_at_the_gateway_raise_an_alarm_once(
     open_house: HouseMaker, sqlite_url: str
 ) -> None:

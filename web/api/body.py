@@ -13,6 +13,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 from starlette.requests import ClientDisconnect
 
+from refunds.domain.redaction import redacted_text
 from refunds.flow.refusal import Cause, FieldError
 from web.api.kinds import Fault
 from web.api.problems import ERRORS_SHOWN, ProblemError, pointer
@@ -94,7 +95,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any] | _Unclear:
     if len(found) == len(pairs):
         return found
     name, _ = Counter(name for name, _ in pairs).most_common(1)[0]
-    return _Unclear(f"{name[:100]!r} stands twice in this object")
+    return _Unclear(f"{redacted_text(name)[:100]!r} stands twice in this object")
 
 
 def _whole_number(token: str) -> int | _Unclear:

@@ -9,6 +9,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ulid import ULID
 
+from refunds.domain.redaction import found_in, redacted_text
 from web.api.problems import internal
 
 log = structlog.get_logger(__name__)
@@ -32,7 +33,7 @@ class Envelope:
             await self._app(scope, receive, send)
             return
         given = Headers(scope=scope).get(REQUEST_ID, "")
-        request_id = given if _SAFE_ID.fullmatch(given) else str(ULID())
+        request_id = given if _SAFE_ID.fullmatch(given) and not found_in(given) else str(ULID())
         scope.setdefault("state", {})["request_id"] = request_id
         status = 0
 
@@ -59,7 +60,7 @@ class Envelope:
             tell(
                 "http.answered",
                 method=scope["method"],
-                path=scope["path"][:200],
+                path=redacted_text(scope["path"])[:200],
                 status=status,
                 duration_ms=duration_ms,
             )

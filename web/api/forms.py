@@ -5,7 +5,8 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from refunds.domain.status import Kind, Status
-from refunds.flow.request import Line
+from refunds.flow.refusal import Cause
+from refunds.flow.request import Line, not_kept
 from web.api.problems import ProblemError
 
 Limit = Annotated[int, Field(ge=1, le=200, description="items of a page")]
@@ -75,7 +76,9 @@ Form = TypeVar("Form", bound=Decision)
 
 
 def read_decision(form: type[Form], document: dict[str, Any]) -> Form:
-    """The form filled. Raises ProblemError: 422."""
+    """The form filled. Raises ProblemError: 422, for card data, keys and tokens too."""
+    if held := not_kept(document):
+        raise ProblemError(Cause.INVALID, held[0].detail, errors=held)
     try:
         return form.model_validate(document)
     except ValidationError as error:

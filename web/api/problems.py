@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from refunds.domain.redaction import redacted_text
 from refunds.flow.refusal import Cause, FieldError, Refusal
 from refunds.store.database import DatabaseUnavailableError
 from web.api.kinds import KINDS, Fault, of_status
@@ -131,5 +132,5 @@ def _field_error(entry: Mapping[str, Any]) -> FieldError:
 
 
 def pointer(parts: Iterable[str]) -> str:
-    """A JSON pointer (RFC 6901), each part of it bounded."""
-    return "".join(f"/{part.replace('~', '~0').replace('/', '~1')[:100]}" for part in parts)
+    """A JSON pointer (RFC 6901), each part of it bounded and harmless."""
+    return "".join(f"/{redacted_text(part).replace('~', '~0').replace('/', '~1')[:100]}" for part in parts)

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from refunds.domain.outcome import Outcome
 from refunds.domain.status import Status
 from refunds.store import lanes
+from refunds.store.database import real_now
 from tests.guarantees.simulation.bank import Bank, Weather
 from tests.guarantees.simulation.calendar_year import RUN_HOURS, ZONES, Span, changes, run_of
 from tests.guarantees.simulation.clock import VirtualClock, seeded_ids
@@ -119,14 +120,14 @@ def _pause(month: Month) -> None:
     world = month.world
     seconds = world.chance.uniform(600, 2 * DAY)
     with world.database.begin() as tx:
-        lanes.pause(tx, account=world.wishes.account, gateway="bank", by="an operator", reason="a test")
+        lanes.pause(tx, "bank", by="an operator", reason="a test", real=real_now(tx))
     world.at(world.clock.elapsed() + seconds, lambda: _resume(world))
     month.down.append(Span(world.clock.now(), world.clock.now() + timedelta(seconds=seconds) + LATE))
 
 
 def _resume(world: World) -> None:
     with world.database.begin() as tx:
-        lanes.resume(tx, account=world.wishes.account, gateway="bank")
+        lanes.resume(tx, "bank")
 
 
 def _clock_is_set(month: Month) -> None:
