@@ -1,6 +1,6 @@
 """A worker that lost its lease changes no status and no sum, and sends nothing."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -189,6 +189,30 @@ def test_the_sweep_puts_a_refund_whose_worker_died_in_sending_in_doubt(
     assert till.rows("SELECT new FROM history ORDER BY id DESC LIMIT 1") == [("in_doubt",)]
     assert till.claim() == []
     assert till.rows("SELECT slot FROM payments") == [(refund_id,)]
+
+
+def test_a_late_answer_beside_the_one_of_the_next_claim_is_not_booked_with_it(till: Till) -> None:
+    """One worker, frozen in its call, claims the refund anew and settles both answers in one group."""
+    payment = till.payment(captured_minor=1_000)
+    till.refund(payment, 500, due_at=clock_of(till) + timedelta(days=1))
+    refund_id = till.refund(payment, 100)
+    late = till.claim_one(refund_id)
+    till.end_lease(refund_id)
+    till.take_over()
+    claim = till.claim_one(refund_id)
+    till.mark(claim)
+
+    assert till.settle(paid(late), paid(claim)) == {refund_id}
+
+    assert till.sums(payment) == (500, 100)
+    assert till.rows("SELECT old, new FROM history WHERE new = 'refunded'") == [("attempting", "refunded")]
+    assert till.rows("SELECT number, outcome FROM attempts ORDER BY number") == [(1, None), (2, "refunded")]
+    assert till.rows("SELECT source FROM evidence") == [("late_answer",)]
+
+
+def clock_of(till: Till) -> datetime:
+    with till.database.read() as tx:
+        return clocks(tx)[1]
 
 
 def _counts(till: Till) -> list[tuple[object, ...]]:

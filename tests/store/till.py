@@ -169,7 +169,8 @@ class Till:
     def settle(self, *group: Settled) -> set[str]:
         """Ids that were booked."""
         with self.database.begin() as tx:
-            return settle_group(tx, group, worker="worker-1", now=clocks(tx)[1])
+            booked = settle_group(tx, group, worker="worker-1", now=clocks(tx)[1])
+        return {item.claim.refund_id for item in booked}
 
     def end_lease(self, refund_id: str) -> None:
         """As if the lease had run out an hour ago."""
