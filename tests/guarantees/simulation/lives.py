@@ -115,6 +115,10 @@ def _judge(world: World, shop: Shop, logs: Counter[str]) -> Judged:
     ledger = bank.ledger.counts
     found.counts.update(
         refunds=len(shop.acknowledged),
+        acknowledged=len(shop.acknowledged),
+        lost=sum(line.endswith("is lost") for line in found.money),
+        sigterms=world.counts["sigterms"],
+        flushes=world.counts["flushes"],
         unclear_outcomes=sum(ledger[name] for name in ledger if name.startswith("faults")),
         faults_after_the_money_moved=ledger["faults after the money moved"],
         late_commits=ledger["faults with the money late"],

@@ -18,8 +18,18 @@ class Worker:
         self.calls = InlineCalls(clock)
         self.pumps = {lane: Pump(parts, self.calls, *lane) for lane in lanes}
         self.frozen_until = 0.0
+        self.stopping = False
+        self.thaws = 0.0
+        """When it was or will be awake again after it was last frozen."""
         self.stale: set[Lane] = set(lanes)
         """Lanes that were rung, or whose time to look has come."""
+
+    def stop(self) -> None:
+        """As a process does that is told to: claim no more, settle what is under way."""
+        self.stopping = True
+        for pump in self.pumps.values():
+            pump.stop()
+        self.stale.update(self.pumps)
 
     @property
     def holds(self) -> int:

@@ -68,7 +68,9 @@ def _partials(world: World, shop: Shop, *, payments: int, partials: int) -> tupl
     fits = min(CAPTURED // PARTIAL, partials)
     breaches = [f"{one}: {taken[one]} of {fits} were accepted" for one in bought if taken[one] != fits]
     breaches += _refused_otherwise(answers, {Cause.EXCEEDS_REMAINING})
-    return {"payments": payments, "racing_partials": len(asked), "accepted": taken.total()}, breaches
+    over = sum(max(taken[one] - fits, 0) for one in bought)
+    counts = {"racing_partials": len(asked), "accepted": taken.total(), "over_captured": over}
+    return {"payments": payments, **counts}, breaches
 
 
 def _one_key(world: World, shop: Shop, *, keys: int, posts: int) -> tuple[dict[str, int], list[str]]:

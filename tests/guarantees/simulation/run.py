@@ -83,6 +83,8 @@ def _troubled_lives(this: Run) -> None:
             kills=0.01,
             freezes=0.006,
             deaths_outside=0.001,
+            sigterms=0.0006,
+            flushes=0.0006,
         )
         grade = grades[(number if database is this.sqlite else number + this.seed) % len(grades)]
         judged = live(database, seed=seed, refunds=refunds, grade=grade, fate=any_fate, wishes=wishes)
@@ -99,6 +101,8 @@ def _tell(tally: Tally, judged: Judged, *, where: str) -> None:
     def some(*names: str) -> dict[str, int]:
         return {name: counts[name] for name in names}
 
+    tally.count("G1", **some("acknowledged", "kills", "lost"))
+    tally.breach("G1", *(f"{line} ({where})" for line in judged.money if line.endswith("is lost")))
     money = (
         "refunds",
         "faults_after_the_money_moved",
@@ -113,8 +117,8 @@ def _tell(tally: Tally, judged: Judged, *, where: str) -> None:
     tally.count("G6", blind_resends=len(judged.blind))
     tally.count("G6", **some("unclear_outcomes", "look_ups_that_found_a_payment", "needs_review"))
     tally.breach("G6", *(f"{line} ({where})" for line in (*judged.blind, *judged.mail)))
-    tally.count("G7", **some("refunds", "rings_lost"))
-    zombies = ("freezes", "zombies", "lease_take_overs", "fencing_refusals", "late_answers_kept")
+    tally.count("G7", **some("refunds", "rings_lost", "flushes", "lost"))
+    zombies = ("sigterms", "freezes", "zombies", "lease_take_overs", "fencing_refusals", "late_answers_kept")
     tally.count("G8", **some(*zombies, "refused_at_the_gate", "frozen_at_the_gate"))
 
 
@@ -154,7 +158,7 @@ def _backups(this: Run) -> None:
 def _races(this: Run) -> None:
     for database, seed in zip((this.sqlite, this.postgres), this.seeds("races", 2), strict=True):
         counts, breaches = race(
-            database, seed=seed, payments=this.size(100), partials=50, keys=this.size(100), posts=50
+            database, seed=seed, payments=this.size(100), partials=50, keys=this.size(100), posts=100
         )
         this.tally.count("G3", **counts)
         this.tally.breach("G3", *(f"{line} (race {seed})" for line in breaches))

@@ -10,8 +10,9 @@ from refunds.store.accounts import DEFAULT
 class Wishes:
     """How a world is furnished. `pace_seconds`: how long at most a due moment waits for a look.
 
-    Chances from 0 to 1: of a ring to be lost, of a worker to be killed or frozen beyond its lease before any
-    step, of a process to die at any step of the outside (`deaths_outside`).
+    Chances from 0 to 1: of a ring to be lost, of a worker to be killed, frozen beyond its lease or told to
+    stop before any step, of all rings to be lost before it (`flushes`), of a process to die at any step of
+    the outside (`deaths_outside`).
     """
 
     workers: int = 2
@@ -22,6 +23,8 @@ class Wishes:
     kills: float = 0.0
     freezes: float = 0.0
     deaths_outside: float = 0.0
+    sigterms: float = 0.0
+    flushes: float = 0.0
     pace_seconds: float = 2.0
     lease: timedelta = timedelta(seconds=60)
     call_limit: timedelta = timedelta(seconds=20)

@@ -19,6 +19,7 @@ from refunds.flow.parts import GatewayPart, MailPart, Parts
 from refunds.store.database import Database, DatabaseUnavailableError
 from scheduler.ticks import TICKS, Tick, run_tick
 from tests.guarantees.simulation.bank import Bank
+from tests.guarantees.simulation.blows import strike
 from tests.guarantees.simulation.clock import VirtualClock
 from tests.guarantees.simulation.lookout import Lookout
 from tests.guarantees.simulation.mailbox import Mailbox
@@ -29,9 +30,6 @@ UNPAID_EVERY_SECONDS = 6 * 3600
 """How often the world looks for what is long unpaid; the product does every minute."""
 
 RING_SHARE = 0.3
-
-LONG_SHARE = 0.25
-"""So many freezes last for days, until what was proven absent has been sent again."""
 
 
 class Died(BaseException):
@@ -114,14 +112,14 @@ class World:
         self.counts["kills"] += 1
         worker.calls.close()
         self.workers.remove(worker)
-        if replace:
+        if replace and not worker.stopping:
             self.start_worker()
 
     def freeze(self, worker: Worker, seconds: float) -> None:
         """It does nothing for so long; others see nothing of it."""
         self.counts["freezes"] += 1
         self.counts["claims frozen"] += worker.holds
-        worker.frozen_until = self.clock.elapsed() + seconds
+        worker.frozen_until = worker.thaws = self.clock.elapsed() + seconds
 
     def ring(self, account: str, gateway: str) -> None:
         """Wake one worker, unless the ring is lost."""
@@ -158,7 +156,7 @@ class World:
         choices += [partial(self._tick, index, name) for index, name in sorted(self._ticks)]
         if not choices:
             return False
-        self._strike()
+        strike(self)
         try:
             if self.chance.choice(choices)():
                 self._lookout.changed()
@@ -167,28 +165,6 @@ class World:
             self.breaches.append(f"database away: {error}")
         self.clock.advance(self.chance.random() * 0.01)
         return True
-
-    def _strike(self) -> None:
-        """Perhaps a worker is killed or frozen now."""
-        luck = self.chance.random()
-        if not self.awake():
-            return
-        if luck < self.wishes.kills:  # a zombie is to wake up one day
-            self.kill(self.chance.choice(self.awake()))
-        elif luck < self.wishes.kills + self._freezing():
-            lease = self.wishes.lease.total_seconds()
-            worker = max(self.awake(), key=lambda worker: (worker.calls.not_begun, self.chance.random()))
-            # Past the gate only the gateway's key stands against a second payout, and keys live for a day.
-            long = self.chance.random() < LONG_SHARE and not worker.calls.at_the_gate
-            days = self.chance.uniform(1, 3) if long else 0.0
-            self.freeze(worker, lease * self.chance.uniform(1.2, 20) + days * 86_400)
-
-    def _freezing(self) -> float:
-        """Freezes are likelier where calls are about to be sent: there a zombie can do harm."""
-        awake = self.awake()
-        if len(awake) < 2:  # somebody must go on
-            return 0.0
-        return self.wishes.freezes * (3 if any(worker.calls.not_begun for worker in awake) else 1)
 
     def _perhaps_die(self, point: str) -> None:
         if self.chance.random() < self.wishes.deaths_outside:
