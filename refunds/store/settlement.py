@@ -125,7 +125,7 @@ def _update_refunds(tx: Tx, group: Sequence[Settled], *, now: datetime) -> set[t
         {"rows": as_rows([_refund_row(item, now=now) for item in group])},
         now=now,
     )
-    return {(row[0], row[1]) for row in updated}
+    return {(row.id, row.fence) for row in updated}
 
 
 def _go_on_watching(tx: Tx, group: Sequence[Settled]) -> set[tuple[str, int]]:
@@ -150,7 +150,7 @@ def _go_on_watching(tx: Tx, group: Sequence[Settled]) -> set[tuple[str, int]]:
             RETURNING refunds.id, refunds.fence""",
         {"rows": as_rows(rows)},
     )
-    return {(row[0], row[1]) for row in kept}
+    return {(row.id, row.fence) for row in kept}
 
 
 def _refund_row(item: Settled, *, now: datetime) -> dict[str, Any]:
