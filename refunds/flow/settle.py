@@ -56,17 +56,13 @@ def _settle_together(parts: Parts, learned: Sequence[Learned]) -> set[str]:
         group = _with_recipients(parts, tx, known, judged)
         booked = settle_group(tx, group, worker=parts.worker, now=now)
         count_outcomes(parts, tx, learned, real=real)
-        _stop_over_captured(parts, tx, booked)
+        _stop_over_captured(parts, tx, [settled for settled in group if settled.claim.refund_id in booked])
         if any(_was_forgotten(item) for item in learned):
             why = "the gateway had carried out a refund that this database had not begun"
             found_restored(parts, tx, why=why)
     for settled in group:
-        _log(settled, booked=any(settled is each for each in booked))
-    return _ids(booked)
-
-
-def _ids(booked: Sequence[Settled]) -> set[str]:
-    return {settled.claim.refund_id for settled in booked}
+        _log(settled, booked=settled.claim.refund_id in booked)
+    return booked
 
 
 def _stop_over_captured(parts: Parts, tx: Tx, booked: Sequence[Settled]) -> None:
@@ -164,7 +160,7 @@ def _ask_a_person(parts: Parts, item: Learned) -> set[str]:
     except Exception:  # it stays as it is until its lease ends; the sweep then tries anew, and others go on
         log.exception("settle.refund_left", refund_id=item.claim.refund_id)
         return set()
-    return _ids(booked)
+    return booked
 
 
 def _log(settled: Settled, *, booked: bool) -> None:

@@ -28,10 +28,9 @@ class BrokenSumError(Exception):
     """Booking would break a constraint on the payment's sums; nothing was committed."""
 
 
-def settle_group(tx: Tx, group: Sequence[Settled], *, worker: str, now: datetime) -> list[Settled]:
-    """Book a group; returns what was booked. The others had lost their lease and changed nothing.
+def settle_group(tx: Tx, group: Sequence[Settled], *, worker: str, now: datetime) -> set[str]:
+    """Book a group; returns the ids that were booked. The others had lost their lease and changed nothing.
 
-    A refund may be in it twice, claimed anew by the very worker whose first call was late: the fence decides.
     Raises IllegalTransitionError before anything is written, BrokenSumError when a sum would break.
     """
     for item in group:
@@ -39,10 +38,11 @@ def settle_group(tx: Tx, group: Sequence[Settled], *, worker: str, now: datetime
             check_transition(item.claim.status, item.verdict.status)
     try:
         _lock_payments(tx, {item.claim.payment_id for item in group})
-        valid = _update_refunds(tx, [item for item in group if not item.verdict.unmoved], now=now)
-        valid |= _go_on_watching(tx, [item for item in group if item.verdict.unmoved])
-        booked = [item for item in group if (item.claim.refund_id, item.claim.fence) in valid]
-        late = [item for item in group if (item.claim.refund_id, item.claim.fence) not in valid]
+        held = _update_refunds(tx, [item for item in group if not item.verdict.unmoved], now=now)
+        held |= _go_on_watching(tx, [item for item in group if item.verdict.unmoved])
+        # By the fence too: a worker that was frozen may bring a stale claim beside the current one.
+        booked = [item for item in group if (item.claim.refund_id, item.claim.fence) in held]
+        late = [item for item in group if (item.claim.refund_id, item.claim.fence) not in held]
         records.keep_evidence(tx, late, now=now)
         records.ask_soon(tx, late, now=now)
         if booked:
@@ -52,7 +52,7 @@ def settle_group(tx: Tx, group: Sequence[Settled], *, worker: str, now: datetime
             notices.add(tx, _told(booked), now=now)
     except IntegrityError as error:
         raise BrokenSumError(str(error.orig)) from error
-    return booked
+    return {item.claim.refund_id for item in booked}
 
 
 def _told(booked: Sequence[Settled]) -> Iterator[tuple[Told, Sequence[Recipient]]]:
@@ -95,7 +95,6 @@ _REFUND = {
 
 
 def _update_refunds(tx: Tx, group: Sequence[Settled], *, now: datetime) -> set[tuple[str, int]]:
-    """(id, fence) of those whose claim still holds."""
     if not group:
         return set()
     source, ours = recordset(tx.dialect.name, _REFUND), among(tx.dialect.name, "refunds.id")

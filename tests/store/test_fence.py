@@ -1,6 +1,6 @@
 """A worker that lost its lease changes no status and no sum, and sends nothing."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
@@ -68,6 +68,30 @@ def test_a_stranger_in_a_group_loses_alone(till: Till) -> None:
 
     assert till.settle(paid(claimed[lost]), paid(claimed[kept])) == {kept}
     assert (till.sums(one), till.sums(two)) == ((100, 0), (0, 100))
+
+
+@pytest.mark.parametrize("stale_first", [True, False])
+def test_a_stale_claim_beside_the_current_one_of_its_refund_books_nothing(
+    till: Till, *, stale_first: bool
+) -> None:
+    """A worker that was frozen holds the late answer of its old claim and has claimed the refund anew."""
+    payment = till.payment()
+    refund_id = till.refund(payment)
+    late = till.claim_one(refund_id)
+    till.end_lease(refund_id)
+    till.take_over()
+    current = till.claim_one(refund_id)
+    other = till.refund(payment)
+    group = [paid(late, reference="sre_late"), paid(current)]
+
+    assert till.settle(*(group if stale_first else reversed(group))) == {refund_id}
+
+    assert till.sums(payment) == (100, 100)
+    assert till.row("refunds", other)["status"] == "requested"
+    assert len(till.rows("SELECT 1 FROM history WHERE new = 'refunded'")) == 1
+    with till.database.read() as tx:
+        [kept] = evidence.evidence_of(tx, refund_id)
+    assert kept["content"]["reference"] == "sre_late"
 
 
 def test_what_is_about_to_be_sent_is_written_first(till: Till) -> None:
@@ -189,30 +213,6 @@ def test_the_sweep_puts_a_refund_whose_worker_died_in_sending_in_doubt(
     assert till.rows("SELECT new FROM history ORDER BY id DESC LIMIT 1") == [("in_doubt",)]
     assert till.claim() == []
     assert till.rows("SELECT slot FROM payments") == [(refund_id,)]
-
-
-def test_a_late_answer_beside_the_one_of_the_next_claim_is_not_booked_with_it(till: Till) -> None:
-    """One worker, frozen in its call, claims the refund anew and settles both answers in one group."""
-    payment = till.payment(captured_minor=1_000)
-    till.refund(payment, 500, due_at=clock_of(till) + timedelta(days=1))
-    refund_id = till.refund(payment, 100)
-    late = till.claim_one(refund_id)
-    till.end_lease(refund_id)
-    till.take_over()
-    claim = till.claim_one(refund_id)
-    till.mark(claim)
-
-    assert till.settle(paid(late), paid(claim)) == {refund_id}
-
-    assert till.sums(payment) == (500, 100)
-    assert till.rows("SELECT old, new FROM history WHERE new = 'refunded'") == [("attempting", "refunded")]
-    assert till.rows("SELECT number, outcome FROM attempts ORDER BY number") == [(1, None), (2, "refunded")]
-    assert till.rows("SELECT source FROM evidence") == [("late_answer",)]
-
-
-def clock_of(till: Till) -> datetime:
-    with till.database.read() as tx:
-        return clocks(tx)[1]
 
 
 def _counts(till: Till) -> list[tuple[object, ...]]:

@@ -169,8 +169,7 @@ class Till:
     def settle(self, *group: Settled) -> set[str]:
         """Ids that were booked."""
         with self.database.begin() as tx:
-            booked = settle_group(tx, group, worker="worker-1", now=clocks(tx)[1])
-        return {item.claim.refund_id for item in booked}
+            return settle_group(tx, group, worker="worker-1", now=clocks(tx)[1])
 
     def end_lease(self, refund_id: str) -> None:
         """As if the lease had run out an hour ago."""
