@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo test run lint format lock guarantees guarantees-quick bench
+.PHONY: install demo test run lint format lock guarantees guarantees-quick mutants bench
 
 install: $(STAMP)
 
@@ -49,6 +49,10 @@ guarantees: install
 
 guarantees-quick: install
 	$(BIN)/python -m tests.guarantees.run --quick
+
+# By hand, not in CI: changes the rules of money and keys one by one, and sees whether a test notices.
+mutants: install
+	$(BIN)/python -m tests.mutation.run --page
 
 bench: install
 	$(BIN)/python -m bench.run

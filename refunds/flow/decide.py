@@ -115,10 +115,10 @@ def _sent_again(tx: Tx, refund: Refund) -> dict[str, Any]:
 
 
 def _new_episode(tx: Tx, refund: Refund, account: Account) -> dict[str, Any]:
+    """The last counted try of the old one stays known: a try now must not bring a second one to its date."""
     return {
         "episode": refund.episode + 1,
         "attempts_counted": 0,
-        "last_counted_at": None,
         "deferrals": 0,
         "told_at": None,
         "wait": Wait.DAILY,

@@ -94,6 +94,7 @@ _REFUND = {
 }
 
 
+# What was taken back begins anew on the date after this one, as if it had been tried today.
 def _update_refunds(tx: Tx, group: Sequence[Settled], *, now: datetime) -> set[tuple[str, int]]:
     if not group:
         return set()
@@ -104,7 +105,7 @@ def _update_refunds(tx: Tx, group: Sequence[Settled], *, now: datetime) -> set[t
                 episode = episode + v.new_episode,
                 attempts_counted =
                     CASE WHEN v.new_episode = 1 THEN 0 ELSE attempts_counted + v.counted END,
-                last_counted_at = CASE WHEN v.new_episode = 1 THEN NULL
+                last_counted_at = CASE WHEN v.new_episode = 1 THEN :now
                     WHEN v.counted = 1 THEN claimed_at ELSE last_counted_at END,
                 generation = generation + v.new_key,
                 key_sent_at = CASE WHEN v.new_key = 1 THEN NULL ELSE key_sent_at END,

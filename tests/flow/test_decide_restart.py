@@ -7,9 +7,10 @@ from sqlalchemy import text
 
 from refunds.domain.status import Status
 from refunds.flow.decide import start_over
+from refunds.flow.operate import retry_now
 from refunds.flow.refusal import Cause, Refusal
 from refunds.store.refunds import Refund
-from tests.house_of import House
+from tests.house_of import House, eventually
 
 DECLINE = {"do": "decline", "code": "issuer_declined"}
 
@@ -64,6 +65,24 @@ def test_a_refund_that_is_started_over_has_all_its_tries_anew(either_house: Hous
     assert len(set(days)) == len(days)
     assert [kind for kind, _ in house.notices(refund_id)] == ["failed"]
     assert (sums(house, payment), house.broken_sums()) == ((0, 500, 0), [])
+
+
+def test_a_try_now_of_what_was_started_over_leaves_its_first_day_as_it_was(house: House) -> None:
+    payment = house.payment("20.00", {**DECLINE, "times": 6})
+    refund_id = house.refund(payment, "5.00")
+    with house.working():
+        house.until(refund_id, Status.FAILED, hurry=True)
+        started = restart(house, refund_id)
+        assert isinstance(started, Refund), started
+
+        retry_now(house.parts, refund_id, actor="op@desk", reason="customer waits")
+        eventually(lambda: len(house.attempts(refund_id)) == 5 and house.get(refund_id).due_at is not None)
+        tried = house.get(refund_id)
+        house.until(refund_id, Status.REFUNDED, hurry=True)
+
+    assert (tried.status, tried.due_at) == (Status.QUEUED, started.due_at)
+    counted = [row["claimed_at"].date() for row in house.attempts(refund_id) if row["counted_number"]]
+    assert len(set(counted)) == len(counted)
 
 
 def test_a_refund_whose_money_went_elsewhere_is_not_started_over(house: House) -> None:

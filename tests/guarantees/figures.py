@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-Layer = Literal["simulation", "crashes", "processes"]
+Layer = Literal["simulation", "crashes", "machine", "processes"]
 
 
 @dataclass(frozen=True, slots=True)
