@@ -12,6 +12,7 @@ class Wishes:
 
     Chances from 0 to 1: of a ring to be lost, of a worker to be killed or frozen beyond its lease before any
     step, of a process to die at any step of the outside (`deaths_outside`).
+    `watch`: how long after their end refunds are asked about.
     """
 
     workers: int = 2
@@ -25,5 +26,5 @@ class Wishes:
     pace_seconds: float = 2.0
     lease: timedelta = timedelta(seconds=60)
     call_limit: timedelta = timedelta(seconds=20)
-    watch: timedelta = timedelta(days=3)
+    watch: timedelta = timedelta()
     account: str = DEFAULT
