@@ -35,9 +35,19 @@ _PAID_LATE = {
 
 def watched(verdict: Verdict, *, abilities: Abilities, watch: timedelta, now: datetime) -> Verdict:
     """The verdict with its first look-up after the end, where the gateway can be asked and that is wanted."""
-    if verdict.status not in WATCHED or not abilities.look_up or watch < WATCH_STEPS[0]:
+    if verdict.status not in WATCHED:
         return verdict
-    return replace(verdict, watch_at=now + WATCH_STEPS[0], watch_until=now + watch)
+    begins = first_watch(abilities, watch=watch, now=now)
+    return replace(verdict, watch_at=begins["watch_at"], watch_until=begins["watch_until"])
+
+
+def first_watch(abilities: Abilities, *, watch: timedelta, now: datetime) -> dict[str, datetime | None]:
+    """When a refund that a person has brought to an end is looked up, and until when; by column."""
+    begins = abilities.look_up and watch >= WATCH_STEPS[0]
+    return {
+        "watch_at": now + WATCH_STEPS[0] if begins else None,
+        "watch_until": now + watch if begins else None,
+    }
 
 
 def judge_watch(standing: Standing, found: LookUpAnswer, *, policy: Policy, now: datetime) -> Verdict:

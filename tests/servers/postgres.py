@@ -83,13 +83,21 @@ class PostgresServer(Postgres):
     """A server of our own: trusts whoever reaches its Unix socket, and listens on no TCP unless asked to.
 
     `tcp` adds a free loopback port, for tests that start real processes. `durable` keeps fsync on, as crash
-    tests must. `programs` is a bin folder with `initdb` and `postgres`, by default `newest_programs()`.
+    tests must; its data lies in `folder`. `programs` is a bin folder with `initdb` and
+    `postgres`, by default `newest_programs()`.
     Stopped or crashed it can be started again with its data and address; leaving the context removes both.
     """
 
-    def __init__(self, *, tcp: bool = False, durable: bool = False, programs: Path | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        tcp: bool = False,
+        durable: bool = False,
+        programs: Path | None = None,
+        folder: Path = Path("/tmp"),
+    ) -> None:
         # Not TMPDIR: that may be too long for a socket (about 100 bytes), or closed to the user we become.
-        self._home = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
+        self._home = Path(tempfile.mkdtemp(prefix="pg-", dir=folder))
         self._owner = pwd.getpwnam(_UNPRIVILEGED) if os.geteuid() == 0 else None
         self._programs = newest_programs() if programs is None else programs
         self._program: Program | None = None
