@@ -8,6 +8,8 @@ from datetime import UTC, datetime, time, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
+from sqlalchemy import text
+
 from refunds.domain.outcome import Outcome
 from refunds.domain.status import Status
 from refunds.store import lanes
@@ -143,11 +145,11 @@ def _judge(month: Month) -> tuple[Counter[str], list[str]]:
     world = month.world
     counts: Counter[str] = Counter(refunds=len(month.shop.acknowledged), months=1)
     breaches = [*world.breaches, *money_breaches(world, month.shop)]
-    rows = rows_of(world)
+    rows, died = rows_of(world), _died_in_sending(world)
     ledger = world.banks["bank"].ledger
     for refund_id in month.shop.acknowledged:
         tries = [seen for seen in ledger.pays(refund_id) if seen.outcome is not Outcome.UNAVAILABLE]
-        for kind, line in _of_one(month, rows[refund_id], tries):
+        for kind, line in _of_one(month, rows[refund_id], tries, died[refund_id]):
             counts[kind] += 1
             breaches.append(f"{line} ({month.zone}, {month.run_at})")
         counts["counted_tries"] += len(tries)
@@ -158,9 +160,21 @@ def _judge(month: Month) -> tuple[Counter[str], list[str]]:
     return counts, breaches
 
 
-def _of_one(month: Month, row: Row, tries: Sequence[Asked]) -> Iterator[tuple[str, str]]:
-    if row.status is Status.FAILED and len(tries) != MOST_COUNTED:
-        yield "forgotten", f"{row.id} failed after {len(tries)} tries"
+def _died_in_sending(world: World) -> Counter[str]:
+    """Counted attempts of killed workers, which may never have come to the bank: proven absent is a try."""
+    with world.database.read() as tx:
+        rows = tx.execute(
+            text(
+                """SELECT refund_id, COUNT(*) AS lost FROM attempts
+                WHERE counted_number IS NOT NULL AND code = 'lease_lost' GROUP BY refund_id"""
+            )
+        )
+        return Counter({row.refund_id: row.lost for row in rows})
+
+
+def _of_one(month: Month, row: Row, tries: Sequence[Asked], died: int) -> Iterator[tuple[str, str]]:
+    if row.status is Status.FAILED and len(tries) + died < MOST_COUNTED:
+        yield "forgotten", f"{row.id} failed after {len(tries)} tries and {died} cut off"
     if len(tries) > MOST_COUNTED:
         yield "too_many", f"{row.id} was tried {len(tries)} times"
     if not row.at_rest or not tries:

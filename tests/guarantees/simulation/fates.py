@@ -14,15 +14,18 @@ LATEST_SECONDS = 600.0
 _LATENCIES = (0.05, 0.05, 0.2, 1.0, 5.0)
 
 
-def any_fate(chance: random.Random, grade: Grade) -> tuple[Step, ...]:
-    """A life full of trouble; about two in five lose an answer after the money moved."""
+def any_fate(chance: random.Random, grade: Grade, *, watched: bool = False) -> tuple[Step, ...]:
+    """A life full of trouble; about two in five lose an answer after the money moved.
+
+    Where refunds are `watched` and the gateway can be asked, banks take some back.
+    """
     luck = chance.random()
     if luck < 0.42:
         return unclear_after_the_money(chance)
     if luck < 0.62:
         return unclear_fate(chance)
     if luck < 0.69:
-        told_late = luck < 0.66 and grade in {Grade.KEY_AND_LOOK_UP, Grade.LOOK_UP}
+        told_late = watched and luck < 0.66 and grade in {Grade.KEY_AND_LOOK_UP, Grade.LOOK_UP}
         return taken_back_fate(chance) if told_late else unclear_at_the_last(chance)
     if luck < 0.80:
         return declined_fate(chance)

@@ -13,6 +13,7 @@ class Wishes:
     Chances from 0 to 1: of a ring to be lost, of a worker to be killed, frozen beyond its lease or told to
     stop before any step, of all rings to be lost before it (`flushes`), of a process to die at any step of
     the outside (`deaths_outside`).
+    `watch`: how long after their end refunds are asked about.
     """
 
     workers: int = 2
@@ -28,5 +29,5 @@ class Wishes:
     pace_seconds: float = 2.0
     lease: timedelta = timedelta(seconds=60)
     call_limit: timedelta = timedelta(seconds=20)
-    watch: timedelta = timedelta(days=3)
+    watch: timedelta = timedelta()
     account: str = DEFAULT
