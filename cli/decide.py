@@ -14,7 +14,8 @@ from refunds.flow.refusal import Refusal
 # Whatever is dear to import is imported by the command that needs it, so that help comes at once.
 # ruff: noqa: PLC0415
 
-REFERENCE_LIMIT = 200
+LIMIT = 200
+"""Of a resolution's reason and of its reference, as over HTTP: both stand in one line of history."""
 
 
 def resolve(
@@ -45,14 +46,14 @@ def resolve(
     from refunds.flow.decide import ENDS, resolve_as
     from refunds.flow.reading import get_refund
 
-    why = checked(reason)
+    why = checked(reason, limit=LIMIT)
     if as_ not in ENDS:
         raise typer.BadParameter(f"must be one of {', '.join(sorted(ENDS))}", param_hint="--as")
     wanted = Status(as_)
     sends = wanted is Status.QUEUED
     if sends and not yes and (no_input or not sys.stdin.isatty()):
         raise typer.BadParameter("is needed where nobody can type the amount", param_hint="--yes")
-    given = None if reference is None else checked(reference, option="--reference", limit=REFERENCE_LIMIT)
+    given = None if reference is None else checked(reference, option="--reference", limit=LIMIT)
     with opened() as house:
         if sends and not yes:
             refund = get_refund(house.parts, refund_id)

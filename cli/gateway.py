@@ -24,7 +24,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-Name = Annotated[str | None, typer.Argument(metavar="[NAME]", help="A gateway.", show_default=False)]
+Name = Annotated[str | None, typer.Argument(metavar="NAME", help="A gateway.", show_default=False)]
 Everything = Annotated[bool, typer.Option("--all", help="Every gateway, those to come included.")]
 
 
@@ -92,7 +92,7 @@ def pause(name: Name = None, *, reason: Reason, every: Everything = False, as_js
         at = instant_text(done.at)
         emit_json({"gateway": done.gateway, "paused_by": done.by, "reason": done.reason, "paused_at": at})
     say(f"paused: no attempt begins at {_spoken(gateway)}; by {done.by}: {done.reason}")
-    say(f"next: moneyback gateway resume {'--all' if every else gateway}")
+    say(f"next: moneyback gateway resume {_argument(gateway)}")
     return Exit.OK
 
 
@@ -100,17 +100,26 @@ def pause(name: Name = None, *, reason: Reason, every: Everything = False, as_js
 def resume(name: Name = None, *, every: Everything = False, as_json: AsJson = False) -> int:
     """Let attempts begin again; what waits goes on at once. A pause of --all is ended by --all alone."""
     from cli.opening import caller, opened
+    from refunds.flow.pauses import gateway_states
     from refunds.flow.pauses import resume as resume_gateway
 
     gateway = _named(name, every=every)
     with opened() as house:
         done = resume_gateway(house.parts, gateway, actor=caller())
+        states, _ = gateway_states(house.parts)
     if isinstance(done, Refusal):
         raise refused(done)
     if as_json:
         emit_json({"gateway": gateway, "was_paused": done})
-    say(f"attempts begin again at {_spoken(gateway)}" if done else f"{_spoken(gateway)} was not paused")
-    say("next: moneyback gateway list")
+    left = [(each.name, pause) for each in states for pause in each.pauses if every or each.name == gateway]
+    if not done:
+        say(f"{_spoken(gateway)} was not paused")
+    elif not left:
+        say(f"attempts begin again at {_spoken(gateway)}")
+    for paused, pause in left:
+        say(f"{paused} stays paused, by {pause.by}: {pause.reason}")
+    next_act = f"resume {_argument(left[0][1].gateway)}" if left else "list"
+    say(f"next: moneyback gateway {next_act}")
     return Exit.OK
 
 
@@ -120,6 +129,12 @@ def _named(name: str | None, *, every: bool) -> str:
     if (name is None) is not every:
         raise typer.BadParameter("name one gateway, or say --all", param_hint="NAME")
     return name or EVERY_GATEWAY
+
+
+def _argument(gateway: str) -> str:
+    from refunds.store.lanes import EVERY_GATEWAY
+
+    return "--all" if gateway == EVERY_GATEWAY else gateway
 
 
 def _spoken(gateway: str) -> str:

@@ -64,6 +64,9 @@ class Answer:
     found_by_look_up: bool = False
 
 
+NO_LOOK_UP = "no_look_up"
+"""Code of a look-up that could not be made, because this gateway has none: no sign of trouble."""
+
 SEVERAL_REFUNDS = "several_refunds"
 """Code of an unclear look-up: more than one refund of ours stands at the gateway."""
 

@@ -68,9 +68,18 @@ def next_run(last_counted_at: datetime, policy: Policy, now: datetime) -> dateti
     However late it is claimed then, the local date is past L.
     """
     following = local_date(last_counted_at, policy.zone) + timedelta(days=1)
-    # Clocks that go back over midnight begin a date twice; L is over only with the second beginning.
-    over = run_instant(following, time.min, policy.zone, fold=1)
-    return max(run_instant(following, policy.run_at, policy.zone), over, now)
+    return max(run_instant(following, policy.run_at, policy.zone), _beginning(following, policy.zone), now)
+
+
+def _beginning(day: date, zone: str) -> datetime:
+    """From here on the date before is over.
+
+    Clocks that go back over midnight begin a date twice, and only the second beginning stays. Clocks that go
+    back to midnight, inside the new date, repeat an hour of it and nothing else.
+    """
+    again = run_instant(day, time.min, zone, fold=1)
+    left = local_date(again - timedelta(microseconds=1), zone) < day
+    return again if left else run_instant(day, time.min, zone)
 
 
 def is_long_unpaid(since: datetime, *, told_at: datetime | None, policy: Policy, now: datetime) -> bool:

@@ -10,12 +10,16 @@ from datetime import datetime, timedelta
 from refunds.domain.abilities import Abilities
 from refunds.domain.judge import Reservation, Standing, Verdict
 from refunds.domain.notice import NoticeKind
-from refunds.domain.outcome import SEVERAL_REFUNDS, Finding, LookUpAnswer, Reason
+from refunds.domain.outcome import NO_LOOK_UP, SEVERAL_REFUNDS, Finding, LookUpAnswer, Reason
 from refunds.domain.schedule import Policy, next_run, step
 from refunds.domain.status import Kind, Status, Wait
 
 WATCH_STEPS = (timedelta(days=1), timedelta(days=2), timedelta(days=4), timedelta(days=7))
 """Waits between look-ups of a refund that is at its end; the last one repeats."""
+
+UNCLEAR_AGAIN = timedelta(hours=6)
+UNCLEAR_LIMIT = timedelta(days=7)
+"""An answer that says nothing clear does not end a watch: it is asked for so long beyond its end."""
 
 WATCHED = frozenset({Status.REFUNDED, Status.FAILED, Status.NEEDS_REVIEW})
 """Ends after which the gateway is asked again by itself."""
@@ -31,15 +35,27 @@ _PAID_LATE = {
 
 def watched(verdict: Verdict, *, abilities: Abilities, watch: timedelta, now: datetime) -> Verdict:
     """The verdict with its first look-up after the end, where the gateway can be asked and that is wanted."""
-    if verdict.status not in WATCHED or not abilities.look_up or watch < WATCH_STEPS[0]:
+    if verdict.status not in WATCHED:
         return verdict
-    return replace(verdict, watch_at=now + WATCH_STEPS[0], watch_until=now + watch)
+    begins = first_watch(abilities, watch=watch, now=now)
+    return replace(verdict, watch_at=begins["watch_at"], watch_until=begins["watch_until"])
+
+
+def first_watch(abilities: Abilities, *, watch: timedelta, now: datetime) -> dict[str, datetime | None]:
+    """When a refund that a person has brought to an end is looked up, and until when; by column."""
+    begins = abilities.look_up and watch >= WATCH_STEPS[0]
+    return {
+        "watch_at": now + WATCH_STEPS[0] if begins else None,
+        "watch_until": now + watch if begins else None,
+    }
 
 
 def judge_watch(standing: Standing, found: LookUpAnswer, *, policy: Policy, now: datetime) -> Verdict:
     """What a look-up means for a refund that was at its end. Only a clear word of the gateway moves it."""
     if found.code == SEVERAL_REFUNDS:
         return replace(_keep(standing, now=now), watch_at=None, notices=(NoticeKind.PAID_ANYWAY,))
+    if found.finding is Finding.UNCLEAR and found.code != NO_LOOK_UP:
+        return _ask_soon(standing, now=now)
     if standing.status is Status.REFUNDED:
         taken_back = found.finding is Finding.DECLINED
         return _taken_back(found, policy=policy, now=now) if taken_back else _keep(standing, now=now)
@@ -71,6 +87,13 @@ def _taken_back(found: LookUpAnswer, *, policy: Policy, now: datetime) -> Verdic
         reservation=Reservation.TAKE_BACK,
         notices=(NoticeKind.TAKEN_BACK,),
     )
+
+
+def _ask_soon(standing: Standing, *, now: datetime) -> Verdict:
+    """The gateway could not say: that look-up does not count as one."""
+    goes_on = now < (standing.watch_until or now) + UNCLEAR_LIMIT
+    again = now + UNCLEAR_AGAIN if goes_on else None
+    return replace(_keep(standing, now=now), look_ups=standing.look_ups, watch_at=again)
 
 
 def _keep(standing: Standing, *, now: datetime) -> Verdict:

@@ -19,9 +19,6 @@ log = structlog.get_logger(__name__)
 HANDED_BACK = "handed_back"
 """Code of a call that was not begun, because its lease or its worker came to an end."""
 
-NO_LOOK_UP = "no_look_up"
-"""Code of a look-up that could not be made, because this gateway has none: no sign of trouble."""
-
 
 LEASE_LOST = "lease_lost"
 """Code of an attempt whose worker died or froze after sending began: its end, not the gateway's."""

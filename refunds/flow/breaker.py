@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from refunds.domain.outcome import Finding, Outcome
+from refunds.domain.outcome import NO_LOOK_UP, Finding, Outcome
 from refunds.domain.schedule import deferral
-from refunds.flow.attempt import HANDED_BACK, LEASE_LOST, NO_LOOK_UP, Attempted, Resolved
+from refunds.flow.attempt import HANDED_BACK, LEASE_LOST, Attempted, Resolved
 from refunds.flow.parts import Parts
 from refunds.store import lanes
 from refunds.store.database import Tx, clocks
@@ -37,7 +37,7 @@ def count_outcomes(parts: Parts, tx: Tx, learned: Sequence[Attempted | Resolved]
         (bad if _is_trouble(item) else good)[item.claim.account, item.claim.gateway] += 1
     for account, gateway in {*good, *bad}:
         lane = lanes.get(tx, account, gateway)
-        if lane is None:
+        if lane is None or lane.closed_until is not None:  # what was under way then says nothing new
             continue
         if bad[account, gateway] and (lane.reopening is not None or not good[account, gateway]):
             _trouble(parts, tx, lane, bad=bad[account, gateway], real=real)
@@ -67,6 +67,11 @@ def probed(parts: Parts, account: str, gateway: str, *, wrong: str | None) -> No
 
 
 def _trouble(parts: Parts, tx: Tx, lane: Lane, *, bad: int, real: datetime) -> None:
+    """Up to the limit each trouble counts; from then on each time that the lane fails to open again."""
+    if lane.closed_until is None and lane.reopening is None:
+        bad = min(bad, max(BREAKER_LIMIT - lane.failures, 1))
+    else:
+        bad = 1
     lanes.count_trouble(tx, lane.account, lane.gateway, bad=bad)
     failures = lane.failures + bad
     if failures < BREAKER_LIMIT and lane.reopening is None and lane.closed_until is None:

@@ -36,7 +36,8 @@ def resolve_as(
     """Settle a refund that waits for a person. Paid ends need the reference at the gateway or bank.
 
     `queued` has it sent again under a new key, whatever the gateway may make of the old one: the history
-    keeps whose word that was. It looks up first wherever there is a look-up.
+    keeps whose word that was. It looks up first wherever there is a look-up. Every other end is watched: a
+    later proof of the gateway stands above a person's word, and is told.
     """
     if new not in ENDS:
         wanted = ", ".join(sorted(ENDS))
@@ -56,14 +57,12 @@ def resolve_as(
         if new is Status.QUEUED:
             values |= _sent_again(tx, refund)
         else:
-            values["gateway_reference"] = reference or refund.gateway_reference
+            values |= {"gateway_reference": reference or refund.gateway_reference}
+            values |= parts.watch_from(refund.gateway, now(tx))
         why = f"resolved as {new.value}{f' ({reference})' if reference else ''}: {reason}"
         moves.move(tx, refund, new=new, actor=actor, why=why, now=now(tx), values=values)
         reserved, refunded, external = ENDS[new]
-        if new is not Status.QUEUED:
-            moves.shift(tx, refund, reserved=reserved, refunded=refunded, external=external)
-        else:
-            moves.shift(tx, refund, reserved=0)
+        moves.shift(tx, refund, reserved=reserved, refunded=refunded, external=external)
     parts.wakeup.ring(refund.account, refund.gateway)
     return again(parts, refund_id)
 
@@ -104,10 +103,15 @@ def _fitting(kind: Kind) -> set[Status]:
 def _sent_again(tx: Tx, refund: Refund) -> dict[str, Any]:
     """Under a new key, on its old schedule while that has places left, else on a new one."""
     account = _account(tx, refund)
-    key = {"generation": refund.generation + 1, "key_sent_at": None, "look_first": False}
+    anew = {
+        "generation": refund.generation + 1,
+        "key_sent_at": None,
+        "look_first": False,
+        "lost_leases": 0,
+    }
     if refund.attempts_counted >= account.policy.most_counted:
-        return key | _new_episode(tx, refund, account)
-    return key | {"wait": Wait.DAILY, "due_at": _due(tx, refund, account)}
+        return anew | _new_episode(tx, refund, account)
+    return anew | {"wait": Wait.DAILY, "due_at": _due(tx, refund, account)}
 
 
 def _new_episode(tx: Tx, refund: Refund, account: Account) -> dict[str, Any]:

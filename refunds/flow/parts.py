@@ -3,9 +3,10 @@
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
+from refunds.domain.watch import first_watch
 from refunds.flow.suspension import suspended_clock
 from refunds.ports import Channel, Gateway, Wakeup
 from refunds.store.database import Database
@@ -60,6 +61,12 @@ class Parts:
     chance: Callable[[], float] = random.random
     """A number from 0 to 1 that spreads waits; it guards nothing."""
     callback_hosts: frozenset[str] = field(default_factory=frozenset)
+
+    def watch_from(self, gateway: str, now: datetime) -> dict[str, datetime | None]:
+        """When a refund of this gateway that is at its end from now on is looked up; by column."""
+        if gateway not in self.gateways:
+            return {}
+        return first_watch(self.gateways[gateway].gateway.abilities, watch=self.watch, now=now)
 
     def __post_init__(self) -> None:
         """Refuse limits under which a zombie could still pay."""

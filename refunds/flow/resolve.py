@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from refunds.domain.outcome import Answer, Finding, LookUpAnswer, Outcome
+from refunds.domain.outcome import NO_LOOK_UP, Answer, Finding, LookUpAnswer, Outcome
 from refunds.domain.status import Status
-from refunds.flow.attempt import NO_LOOK_UP, Resolved, look_up, pay
+from refunds.flow.attempt import Resolved, look_up, pay
 from refunds.flow.parts import Parts
 from refunds.store.claim import Claim
 

@@ -18,7 +18,7 @@ SCOPES: Mapping[str, str] = {
     PAYMENTS_READ: "see payments and their balances",
     PAYMENTS_WRITE: "register payments",
     QUEUE_READ: "see how much waits, and since when",
-    OPERATE: "retry and cancel refunds, and see everything",
+    OPERATE: "retry, cancel, restart and resolve refunds, and see everything",
     "read": "see everything",
     "write": "ask for refunds, register payments, and see everything",
     "admin": "everything",

@@ -194,7 +194,14 @@ def _sqlite_arguments() -> dict[str, Any]:
 
 def _postgres_arguments() -> dict[str, Any]:
     limits = "-c statement_timeout=30000 -c lock_timeout=10000 -c idle_in_transaction_session_timeout=60000"
-    return {"connect_timeout": 5, "options": limits, "application_name": f"moneyback:{os.getpid()}"}
+    # A server that vanishes without a word is found out within half a minute, not in hours.
+    alive = {
+        "keepalives_idle": 10,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 25_000,
+    }
+    return {"connect_timeout": 5, "options": limits, "application_name": f"moneyback:{os.getpid()}", **alive}
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

@@ -38,10 +38,11 @@ def settle_group(tx: Tx, group: Sequence[Settled], *, worker: str, now: datetime
             check_transition(item.claim.status, item.verdict.status)
     try:
         _lock_payments(tx, {item.claim.payment_id for item in group})
-        booked_ids = _update_refunds(tx, [item for item in group if not item.verdict.unmoved], now=now)
-        booked_ids |= _go_on_watching(tx, [item for item in group if item.verdict.unmoved])
-        booked = [item for item in group if item.claim.refund_id in booked_ids]
-        late = [item for item in group if item.claim.refund_id not in booked_ids]
+        held = _update_refunds(tx, [item for item in group if not item.verdict.unmoved], now=now)
+        held |= _go_on_watching(tx, [item for item in group if item.verdict.unmoved])
+        # By the fence too: a worker that was frozen may bring a stale claim beside the current one.
+        booked = [item for item in group if (item.claim.refund_id, item.claim.fence) in held]
+        late = [item for item in group if (item.claim.refund_id, item.claim.fence) not in held]
         records.keep_evidence(tx, late, now=now)
         records.ask_soon(tx, late, now=now)
         if booked:
@@ -51,7 +52,7 @@ def settle_group(tx: Tx, group: Sequence[Settled], *, worker: str, now: datetime
             notices.add(tx, _told(booked), now=now)
     except IntegrityError as error:
         raise BrokenSumError(str(error.orig)) from error
-    return booked_ids
+    return {item.claim.refund_id for item in booked}
 
 
 def _told(booked: Sequence[Settled]) -> Iterator[tuple[Told, Sequence[Recipient]]]:
@@ -93,7 +94,7 @@ _REFUND = {
 }
 
 
-def _update_refunds(tx: Tx, group: Sequence[Settled], *, now: datetime) -> set[str]:
+def _update_refunds(tx: Tx, group: Sequence[Settled], *, now: datetime) -> set[tuple[str, int]]:
     if not group:
         return set()
     source, ours = recordset(tx.dialect.name, _REFUND), among(tx.dialect.name, "refunds.id")
@@ -119,14 +120,14 @@ def _update_refunds(tx: Tx, group: Sequence[Settled], *, now: datetime) -> set[s
                 updated_at = :now
             FROM {source}
             WHERE refunds.id = v.id AND refunds.fence = v.fence AND refunds.status = v.old AND {ours}
-            RETURNING refunds.id""",
+            RETURNING refunds.id, refunds.fence""",
         {"rows": as_rows([_refund_row(item, now=now) for item in group])},
         now=now,
     )
-    return {row[0] for row in updated}
+    return {(row.id, row.fence) for row in updated}
 
 
-def _go_on_watching(tx: Tx, group: Sequence[Settled]) -> set[str]:
+def _go_on_watching(tx: Tx, group: Sequence[Settled]) -> set[tuple[str, int]]:
     """Of refunds at their end, nothing moves but when they are asked about again."""
     if not group:
         return set()
@@ -144,10 +145,11 @@ def _go_on_watching(tx: Tx, group: Sequence[Settled]) -> set[str]:
     kept = run(
         tx,
         f"""UPDATE refunds SET lease_until = NULL, look_ups = v.look_ups, watch_at = v.watch_at FROM {source}
-            WHERE refunds.id = v.id AND refunds.fence = v.fence AND {ours} RETURNING refunds.id""",
+            WHERE refunds.id = v.id AND refunds.fence = v.fence AND {ours}
+            RETURNING refunds.id, refunds.fence""",
         {"rows": as_rows(rows)},
     )
-    return {row[0] for row in kept}
+    return {(row.id, row.fence) for row in kept}
 
 
 def _refund_row(item: Settled, *, now: datetime) -> dict[str, Any]:

@@ -1,8 +1,10 @@
 """`db`: where the schema is, on both databases, and what other commands say about one that is not ready."""
 
+import json
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from tests.cli.stage import Stage, stage
 
@@ -71,3 +73,38 @@ def test_a_data_folder_that_is_a_file_is_told_without_a_traceback(tmp_path: Path
     done = stage(tmp_path / "file").run("refund", "list")
     assert (done.exit_code, done.stdout) == (6, "")
     assert done.stderr.startswith("the data folder cannot be used: ")
+
+
+def test_a_restored_backup_has_every_open_refund_looked_up_first(fresh: Stage) -> None:
+    for name in ("one", "two"):
+        fresh.create(name)
+    done = fresh.run("db", "restored", "--reason", "the disk  burned")
+    assert (done.exit_code, done.stdout) == (0, "")
+    assert "2 refunds will be looked up before anything is sent; the workers may be started\n" in done.stderr
+    assert done.stderr.endswith("next: moneyback doctor\n")
+    [finding] = [each for each in _findings(fresh) if each["subject"] == "backup"]
+    assert finding["level"] == "warn"
+    assert "by the word of cli:" in finding["what"]
+    assert finding["what"].endswith(": the disk burned")
+    assert fresh.json("db", "restored", "--reason", "once more") == {"refunds": 0}
+    third = fresh.create("three")
+    with fresh.opened() as house, house.parts.database.read() as tx:
+        marked = tx.execute(text("SELECT look_first FROM refunds WHERE id = :id"), {"id": third})
+        assert marked.scalar_one(), "what callers hand over again is looked up first too"
+
+
+def test_a_database_of_which_nobody_said_so_was_not_restored(fresh: Stage) -> None:
+    fresh.create("one")
+    assert [each for each in _findings(fresh) if each["subject"] == "backup"] == []
+
+
+@pytest.mark.parametrize("reason", [[], ["--reason", " "], ["--reason", "x" * 401]])
+def test_a_restored_backup_needs_a_reason(fresh: Stage, reason: list[str]) -> None:
+    fresh.create("one")
+    assert fresh.run("db", "restored", *reason).exit_code == 2
+    assert fresh.json("db", "restored", "--reason", "now") == {"refunds": 1}
+
+
+def _findings(here: Stage) -> list[dict[str, str]]:
+    findings: list[dict[str, str]] = json.loads(here.run("doctor", "--json").stdout)["findings"]
+    return findings

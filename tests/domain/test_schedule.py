@@ -79,6 +79,16 @@ def test_a_date_that_clocks_leave_again_is_waited_for_until_it_stays(run_at: tim
         assert local_date(due, policy.zone) > date(2006, 10, 28)
 
 
+@pytest.mark.parametrize("claimed", ["2026-10-31T12:00:00-04:00", "2026-10-31T23:59:00-04:00"])
+def test_clocks_that_go_back_to_midnight_repeat_an_hour_and_put_off_no_run(claimed: str) -> None:
+    """Havana turns 01:00 of 1 November back to 00:00 of the same date: 00:30 comes at once, and once more."""
+    counted = _at(claimed)
+
+    due = next_run(counted, Policy("America/Havana", time(0, 30), 3), counted)
+
+    assert due == _at("2026-11-01T00:30:00-04:00")
+
+
 @settings(max_examples=200)
 @given(
     zoned=zoned_instants(),

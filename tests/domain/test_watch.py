@@ -10,7 +10,7 @@ from refunds.domain.judge import Reservation, Standing, Verdict
 from refunds.domain.notice import NoticeKind
 from refunds.domain.outcome import SEVERAL_REFUNDS, Finding, LookUpAnswer, Reason
 from refunds.domain.status import Kind, Status, Wait
-from refunds.domain.watch import WATCH_STEPS, WATCHED, judge_watch, watched
+from refunds.domain.watch import UNCLEAR_AGAIN, UNCLEAR_LIMIT, WATCH_STEPS, WATCHED, judge_watch, watched
 from tests.domain.standings import DAY, FOURTH, GRADES, NOW, POLICY
 
 UNTIL = NOW + 14 * DAY
@@ -99,6 +99,23 @@ def test_the_waits_grow_and_the_last_look_up_is_at_the_end_of_the_watch() -> Non
         at, look_ups = verdict.watch_at, verdict.look_ups
 
     assert asked == [2 * DAY, 6 * DAY, 13 * DAY, 14 * DAY]
+
+
+def test_an_unclear_answer_ends_no_watch_and_is_no_look_up() -> None:
+    """Money taken back on the last day of the watch would not be seen, because that look-up timed out."""
+    seen = standing(Status.REFUNDED, look_ups=3)
+    unclear = LookUpAnswer(Finding.UNCLEAR, "timeout")
+
+    verdict = judge_watch(seen, unclear, policy=POLICY, now=UNTIL)
+
+    assert (verdict.unmoved, verdict.look_ups, verdict.watch_at) == (True, 3, UNTIL + UNCLEAR_AGAIN)
+
+
+def test_a_gateway_that_says_nothing_clear_for_long_is_asked_no_more() -> None:
+    seen = standing(Status.REFUNDED)
+    unclear = LookUpAnswer(Finding.UNCLEAR, "timeout")
+
+    assert judge_watch(seen, unclear, policy=POLICY, now=UNTIL + UNCLEAR_LIMIT).watch_at is None
 
 
 def test_a_watch_that_nobody_asked_for_ends_with_its_first_answer() -> None:

@@ -1,16 +1,19 @@
 """Sums that do not add up stop what waits on that payment, and nothing else."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import text
 
 from refunds.domain.status import Status
 from refunds.flow import audit
 from refunds.flow.audit import audit_sums
+from refunds.flow.operate import retry_now
+from refunds.flow.refusal import Refusal
 from refunds.flow.sweep import MOST_LOST, sweep
 from refunds.store import claims
 from refunds.store.accounts import DEFAULT
-from refunds.store.database import clocks
+from refunds.store.claim import Claim
+from refunds.store.database import Tx, clocks
 from tests.house_of import House
 
 
@@ -53,16 +56,7 @@ def test_a_refund_whose_claims_end_ten_times_without_an_outcome_is_for_a_person(
         with house.parts.database.begin() as tx:
             real, now = clocks(tx)
             past = real - timedelta(seconds=1)
-            taken = claims.claim_due(
-                tx,
-                account=DEFAULT,
-                gateway="sandbox",
-                first=1,
-                again=0,
-                worker="w",
-                now=now,
-                lease_until=past,
-            )
+            taken = _claimed(tx, now=now, lease_until=past)
             assert len(taken) == 1, lost
         sweep(house.parts)
 
@@ -76,3 +70,37 @@ def _break(house: House, transaction_id: str) -> None:
             text("UPDATE payments SET reserved_minor = reserved_minor + 1 WHERE transaction_id = :id"),
             {"id": transaction_id},
         )
+
+
+def test_a_try_now_that_takes_its_workers_down_ten_times_is_given_up_and_stays_failed(house: House) -> None:
+    transaction = house.payment("20.00", {"do": "decline", "code": "issuer_declined", "times": None})
+    refund_id = house.refund(transaction, "5.00")
+    with house.working():
+        house.until(refund_id, Status.FAILED, hurry=True)
+    assert not isinstance(retry_now(house.parts, refund_id, actor="op", reason="x"), Refusal)
+    for _ in range(MOST_LOST):
+        assert house.balance(transaction).reserved_minor == 500
+        with house.parts.database.begin() as tx:
+            real, now = clocks(tx)
+            past = real - timedelta(seconds=1)
+            assert len(_claimed(tx, now=now, lease_until=past)) == 1
+        sweep(house.parts)
+
+    refund = house.get(refund_id)
+    assert (refund.status, refund.extra, refund.due_at) == (Status.FAILED, False, None)
+    assert house.balance(transaction).reserved_minor == 0
+    assert house.notices(refund_id) == [("failed", "oncall@shop.test")] * 2
+    assert house.broken_sums() == []
+
+
+def _claimed(tx: Tx, *, now: datetime, lease_until: datetime) -> list[Claim]:
+    return claims.claim_due(
+        tx,
+        account=DEFAULT,
+        gateway="sandbox",
+        first=1,
+        again=1,
+        worker="w",
+        now=now,
+        lease_until=lease_until,
+    )

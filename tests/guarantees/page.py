@@ -35,9 +35,11 @@ def _table(result: dict[str, Any]) -> Iterator[str]:
 def _split(result: dict[str, Any]) -> Iterator[str]:
     yield "## By layer"
     yield ""
-    yield "Simulation: one thread, virtual clock, scripted outside, real flow and database. Crashes: a process"
-    yield "dies at every operation outside. Processes: PostgreSQL, Valkey, web, workers, schedulers, mail sink"
-    yield "and sandbox as processes of their own, killed, frozen and cut off from each other."
+    yield "- Simulation: one thread, virtual clock, scripted outside, real flow and database."
+    yield "- Crashes: a process dies at every operation outside, before it and after it."
+    yield "- Machine: Hypothesis looks for the shortest way to break a rule."
+    yield "- Processes: PostgreSQL, Valkey, web, workers, schedulers, mail sink and sandbox are killed,"
+    yield "  frozen, stopped, flushed and cut off from each other."
     yield ""
     for each in result["guarantees"]:
         for layer, counts in each["by_layer"].items():

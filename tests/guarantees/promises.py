@@ -66,6 +66,7 @@ PROMISES = (
         "Redis may vanish",
         "flushed, killed or away: nothing is lost or doubled, and work goes on",
         {"refunds": 10_000, "flushes": 200, "valkey kills": 10},
+        ("lost",),
     ),
     Promise(
         "G8",

@@ -70,6 +70,30 @@ def test_a_stranger_in_a_group_loses_alone(till: Till) -> None:
     assert (till.sums(one), till.sums(two)) == ((100, 0), (0, 100))
 
 
+@pytest.mark.parametrize("stale_first", [True, False])
+def test_a_stale_claim_beside_the_current_one_of_its_refund_books_nothing(
+    till: Till, *, stale_first: bool
+) -> None:
+    """A worker that was frozen holds the late answer of its old claim and has claimed the refund anew."""
+    payment = till.payment()
+    refund_id = till.refund(payment)
+    late = till.claim_one(refund_id)
+    till.end_lease(refund_id)
+    till.take_over()
+    current = till.claim_one(refund_id)
+    other = till.refund(payment)
+    group = [paid(late, reference="sre_late"), paid(current)]
+
+    assert till.settle(*(group if stale_first else reversed(group))) == {refund_id}
+
+    assert till.sums(payment) == (100, 100)
+    assert till.row("refunds", other)["status"] == "requested"
+    assert len(till.rows("SELECT 1 FROM history WHERE new = 'refunded'")) == 1
+    with till.database.read() as tx:
+        [kept] = evidence.evidence_of(tx, refund_id)
+    assert kept["content"]["reference"] == "sre_late"
+
+
 def test_what_is_about_to_be_sent_is_written_first(till: Till) -> None:
     claim = till.claim_one(till.refund(till.payment()))
 

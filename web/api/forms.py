@@ -61,8 +61,6 @@ class Decision(BaseModel):
 class Resolution(Decision):
     """What became of a refund that needs review, by a person's word."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, populate_by_name=True)
-
     as_: Annotated[
         Literal["refunded", "voided", "failed", "cancelled", "refunded_externally", "queued"],
         Field(alias="as", description="`queued`: send it again under a new key"),

@@ -62,7 +62,7 @@ def _only_later_tries(parts: Parts, claimed: Claim) -> bool:
 _update_refunds = settlement._update_refunds
 
 
-def _unfenced(tx: Tx, group: Sequence[Settled], *, now: datetime) -> set[str]:
+def _unfenced(tx: Tx, group: Sequence[Settled], *, now: datetime) -> set[tuple[str, int]]:
     """Whoever settles has the lease."""
     for item in group:
         sql = "UPDATE refunds SET fence = :fence, status = :status WHERE id = :id"

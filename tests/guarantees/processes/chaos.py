@@ -147,7 +147,7 @@ class Chaos:
     def _sigterm(self, chance: random.Random) -> None:
         def stop(victim: Resident) -> None:
             if victim.wait_until_ready(seconds=15):
-                ending = victim.terminate()
+                ending = victim.terminate(when_slow=self._city.sessions)
                 self._diary.endings.append(ending)
                 self._diary.note("sigterms", f"{ending.process}: {ending.code} in {ending.seconds:.1f} s")
             victim.start()

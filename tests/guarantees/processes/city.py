@@ -6,9 +6,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
-from refunds.store.database import Database
+from refunds.store.database import Database, DatabaseUnavailableError
 from tests.command import environment, run
 from tests.guarantees.processes.proxy import Proxy
 from tests.guarantees.processes.resident import TELLS_STACKS, Resident
@@ -72,6 +73,16 @@ class City:
         """From now on the sandbox waits so long before it takes a call."""
         answer = self.bank.call("PUT", "/sandbox/latency", {"ms": ms})
         assert answer.status == 200, answer
+
+    def sessions(self) -> str:
+        """What every session of the PostgreSQL server is at and whom it waits for, a line each."""
+        if self.sqlite:
+            return ""
+        try:
+            with self.database.read() as tx:
+                return "\n".join(str(tuple(row)) for row in tx.execute(_SESSIONS))
+        except DatabaseUnavailableError as error:
+            return str(error)
 
     def _build(self) -> None:
         enter = self._stack.enter_context
@@ -161,6 +172,11 @@ class City:
             **{f"MONEYBACK_GATEWAY_{name.upper()}_API_KEY": "sandbox" for name in GRADES},
         )
 
+
+_SESSIONS = text(
+    """SELECT pid, application_name, state, wait_event_type, wait_event, pg_blocking_pids(pid),
+    now() - xact_start AS since, left(query, 200) FROM pg_stat_activity WHERE datname IS NOT NULL"""
+)
 
 CALLER = "caller"
 """The role of one-off commands: they reach everything directly."""

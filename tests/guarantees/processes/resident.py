@@ -4,7 +4,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -102,22 +102,24 @@ class Resident:
         self._process.send_signal(signal.SIGCONT)
         return self.alive
 
-    def terminate(self) -> Ending:
-        """SIGTERM, and what followed."""
+    def terminate(self, *, when_slow: Callable[[], str] = str) -> Ending:
+        """SIGTERM, and what followed; `when_slow` says what else is to be known of a stop that takes long."""
         assert self._process is not None
         began = time.monotonic()
         self._process.send_signal(signal.SIGTERM)
         code: int | None = None
+        known = ""
         try:
             code = self._process.wait(_SLOW_STOP_SECONDS)
         except subprocess.TimeoutExpired:
             self._process.send_signal(signal.SIGUSR1)
+            known = when_slow()
             try:
                 code = self._process.wait(STOP_SECONDS - _SLOW_STOP_SECONDS)
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait(30)
-        words = self._said().decode("utf-8", "replace")
+        words = self._said().decode("utf-8", "replace") + known
         return Ending(self.name, code, time.monotonic() - began, words)
 
     def end(self) -> None:

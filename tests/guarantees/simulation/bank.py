@@ -100,7 +100,7 @@ class Bank:
         self._used(call, step)
         if step.gate_seconds:
             self.ledger.counts["frozen at the gate"] += 1
-            await self._passes(step.gate_seconds)
+            await Until(self._clock.elapsed() + step.gate_seconds, at_the_gate=True)
         self.tap("gateway.send")
         self.desk.settle_down()
         answer = self.desk.meet(call, step)
@@ -174,6 +174,8 @@ class Bank:
                 if made.state == state:
                     return LookUpAnswer(finding, reference=made.id, disputed=disputed)
         for made in ours:
-            if made.state == "failed" and (made.key == call.key or made.id == call.accepted_reference):
+            if made.state in {"failed", "taken_back"} and (
+                made.key == call.key or made.id == call.accepted_reference
+            ):
                 return LookUpAnswer(Finding.DECLINED, made.code, reason=made.reason, disputed=disputed)
         return LookUpAnswer(Finding.ABSENT, disputed=disputed, snapshot={"refunds": len(ours)})

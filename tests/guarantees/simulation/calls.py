@@ -14,9 +14,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Until:
-    """Awaited, it goes on at this moment (elapsed seconds)."""
+    """Awaited, it goes on at this moment (elapsed seconds).
+
+    `at_the_gate`: the last check is passed and the first byte not written.
+    """
 
     elapsed: float
+    at_the_gate: bool = False
 
     def __await__(self) -> Generator["Until", None, None]:
         yield self
@@ -32,7 +36,7 @@ class _Going:
 
     def is_ready(self, elapsed: float) -> bool:
         match self.waits_for:
-            case Until(at):
+            case Until(elapsed=at):
                 return at <= elapsed
             case asyncio.Future() as place:
                 return place.done()
@@ -72,6 +76,16 @@ class InlineCalls(CallLoop):
         """How many could go on now."""
         elapsed = self._clock.elapsed()
         return sum(one.is_ready(elapsed) for one in self._going)
+
+    @property
+    def not_begun(self) -> int:
+        """How many are about to be sent: their first byte is not written yet."""
+        return sum(one.coroutine is None for one in self._going)
+
+    @property
+    def at_the_gate(self) -> bool:
+        """Whether one has passed its last check and will be sent whatever happens."""
+        return any(isinstance(one.waits_for, Until) and one.waits_for.at_the_gate for one in self._going)
 
     @property
     def in_flight(self) -> int:

@@ -3,7 +3,7 @@
 import heapq
 import itertools
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from refunds.domain.outcome import Answer, Outcome, Reason
 from refunds.ports import Call
@@ -25,11 +25,23 @@ class Desk:
         self._keys: dict[str, Stored] = {}
         self._later: list[tuple[float, int, Callable[[], object]]] = []
         self._numbers = itertools.count()
+        self._landing: float | None = None
 
     def settle_down(self) -> None:
         """What is due by now has happened."""
         while self._later and self._later[0][0] <= self._clock.elapsed():
-            heapq.heappop(self._later)[2]()
+            self._landing, _, what = heapq.heappop(self._later)
+            what()
+        self._landing = None
+
+    @property
+    def _elapsed(self) -> float:
+        """Now; while something lands that was on its way, the moment at which it did."""
+        return self._clock.elapsed() if self._landing is None else self._landing
+
+    @property
+    def _now(self) -> datetime:
+        return self._clock.now() - timedelta(seconds=self._clock.elapsed() - self._elapsed)
 
     def at_rest(self) -> float | None:
         """When the last thing that is still on its way will happen (elapsed), or None."""
@@ -65,8 +77,8 @@ class Desk:
         self.ledger.asked[call.reference].append(
             Asked(
                 "pay",
-                self._clock.elapsed(),
-                self._clock.now(),
+                self._elapsed,
+                self._now,
                 call.key,
                 moved=moved,
                 replayed=stored is not None,
@@ -112,7 +124,7 @@ class Desk:
         else:
             self._store(call, "error" if fault is Fault.ERROR else "paid", movement)
         if step.taken_back_seconds is not None:
-            self._do_later(step.taken_back_seconds, lambda: self.ledger.undo(movement, "taken_back"))
+            self._do_later(step.taken_back_seconds, lambda: self._takes_back(movement, step))
         return _unclear(fault) if fault else _good(movement)
 
     def _commits_late(self, call: Call, stored: Stored) -> None:
@@ -125,14 +137,19 @@ class Desk:
             movement.code, movement.reason = step.code, step.reason
             self.ledger.undo(movement, "failed")
 
+    def _takes_back(self, movement: Movement, step: Step) -> None:
+        movement.code, movement.reason = "returned_by_bank", step.reason
+        self.ledger.undo(movement, "taken_back")
+        self.ledger.counts["taken back"] += 1
+
     def _move(self, call: Call, *, pending: bool = False) -> Movement:
-        return self.ledger.book(call, state="pending" if pending else "succeeded", at=self._clock.now())
+        return self.ledger.book(call, state="pending" if pending else "succeeded", at=self._now)
 
     def _looks_doubled(self, call: Call) -> bool:
         """The bank's own filter: the same amount of one payment again within a short while."""
         if self._filter is None:
             return False
-        since = self._clock.now() - self._filter
+        since = self._now - self._filter
         return any(
             made.at > since and made.amount_minor == call.amount_minor and made.reference != call.reference
             for made in self._of_payment(call.transaction_id)
@@ -143,7 +160,7 @@ class Desk:
 
     def _stored(self, call: Call) -> Stored | None:
         stored = self._keys.get(call.key) if self._key_life else None
-        return stored if stored is not None and stored.lives(self._clock.elapsed()) else None
+        return stored if stored is not None and stored.lives(self._elapsed) else None
 
     def _store(
         self,
@@ -155,7 +172,7 @@ class Desk:
         reason: Reason = Reason.PASSING,
     ) -> Stored:
         life = self._key_life or timedelta()
-        stored = Stored(self._clock.elapsed(), life, fate, movement, code, reason)
+        stored = Stored(self._elapsed, life, fate, movement, code, reason)
         self._keys[call.key] = stored
         return stored
 
@@ -171,7 +188,7 @@ class Desk:
                 return Answer(Outcome.UNKNOWN, stored.fate, http_status=500)
 
     def _do_later(self, seconds: float, what: Callable[[], object]) -> None:
-        due = self._clock.elapsed() + seconds
+        due = self._elapsed + seconds
         heapq.heappush(self._later, (due, next(self._numbers), what))
 
 

@@ -16,6 +16,7 @@ class Moments:
 
     overdue: bool
     refund: datetime | None
+    watch: datetime | None
     lease: datetime | None
     notice: datetime | None
     notice_lease: datetime | None
@@ -40,11 +41,13 @@ def next_moments(tx: Tx, *, now: datetime) -> Moments:
     overdue = tx.execute(free).first() is not None
     overdue = overdue or bool(
         first(refunds.c.lease_until, refunds.c.lease_until <= now)
+        or first(refunds.c.watch_at, refunds.c.watch_at <= now)
         or first(notices.c.due_at, and_(notices.c.due_at <= now, notices.c.lease_until.is_(None)))
         or first(notices.c.lease_until, notices.c.lease_until <= now)
     )
     columns = (
         refunds.c.due_at,
+        refunds.c.watch_at,
         refunds.c.lease_until,
         notices.c.due_at,
         notices.c.lease_until,

@@ -21,6 +21,9 @@ def any_fate(chance: random.Random, grade: Grade) -> tuple[Step, ...]:
         return unclear_after_the_money(chance)
     if luck < 0.62:
         return unclear_fate(chance)
+    if luck < 0.69:
+        told_late = luck < 0.66 and grade in {Grade.KEY_AND_LOOK_UP, Grade.LOOK_UP}
+        return taken_back_fate(chance) if told_late else unclear_at_the_last(chance)
     if luck < 0.80:
         return declined_fate(chance)
     if luck < 0.88:
@@ -54,6 +57,13 @@ def unclear_fate(chance: random.Random) -> tuple[Step, ...]:
     return (*unclear, *chance.choice(((PAY,), (declined(), PAY), (declined(),))))
 
 
+def unclear_at_the_last(chance: random.Random) -> tuple[Step, ...]:
+    """Refused three times, and what became of the fourth shows late: whoever looks once gives up too soon."""
+    moves = chance.choice(_LATE)
+    late = Step(fault=Fault.RESET, moves=moves, late_seconds=chance.uniform(60, LATEST_SECONDS))
+    return (*[declined()] * 3, late, PAY)
+
+
 def declined_fate(chance: random.Random) -> tuple[Step, ...]:
     """Refused for some days, or for ever; now and then the refusal itself is not heard."""
     reason = chance.choice((Reason.PASSING, Reason.PASSING, Reason.PERMANENT))
@@ -64,6 +74,13 @@ def declined_fate(chance: random.Random) -> tuple[Step, ...]:
     if chance.random() < 0.05:
         refusals.append(declined("disputed", Reason.DISPUTED))
     return (*refusals, PAY)
+
+
+def taken_back_fate(chance: random.Random) -> tuple[Step, ...]:
+    """Paid, and returned by the customer's bank while the refund is still watched; then paid, or never."""
+    reason = chance.choice((Reason.PASSING, Reason.PASSING, Reason.PERMANENT))
+    paid = Step(taken_back_seconds=chance.uniform(3600, 2.4 * 86_400), reason=reason)
+    return (paid, *chance.choice(((PAY,), (declined(), PAY), (declined(),))))
 
 
 def turned_away(chance: random.Random) -> Step:

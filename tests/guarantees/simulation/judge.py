@@ -134,7 +134,10 @@ def notices_of(world: World) -> list[Told]:
         return [Told(*row) for row in rows]
 
 
-WHO_MUST_KNOW = {Status.FAILED: {"failed"}, Status.NEEDS_REVIEW: {"outcome_unknown", "needs_review"}}
+WHO_MUST_KNOW = {
+    Status.FAILED: {"failed"},
+    Status.NEEDS_REVIEW: {"outcome_unknown", "needs_review", "taken_back"},
+}
 
 
 def mail_breaches(world: World) -> Iterator[str]:

@@ -123,6 +123,7 @@ def _judge(world: World, shop: Shop, logs: Counter[str]) -> Judged:
         answered_by_key=ledger["answered by key"],
         refused_at_the_gate=ledger["refused at the gate"],
         frozen_at_the_gate=ledger["frozen at the gate"],
+        taken_back=ledger["taken back"],
         kills=world.counts["kills"],
         freezes=world.counts["freezes"],
         zombies=world.counts["claims frozen"],

@@ -41,8 +41,8 @@ class Lookout:
             return self._at
         with self._database.read() as tx:
             due = next_moments(tx, now=self._clock.now())
-        kinds: tuple[Kind, ...] = ("pumps", "pumps", "sweep", "notices", "notices")
-        moments = (due.refund, due.lane, due.lease, due.notice, due.notice_lease)
+        kinds: tuple[Kind, ...] = ("pumps", "pumps", "pumps", "sweep", "notices", "notices")
+        moments = (due.refund, due.watch, due.lane, due.lease, due.notice, due.notice_lease)
         looks = [
             (self._clock.until(moment) + 0.001 + self._chance.random() * self._pace, kind)
             for moment, kind in zip(moments, kinds, strict=True)

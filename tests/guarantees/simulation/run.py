@@ -4,14 +4,14 @@ import argparse
 import random
 import sys
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from refunds.domain.abilities import Grade
 from tests.guarantees.figures import Part, Tally
 from tests.guarantees.simulation.alarms import fail_and_tell
+from tests.guarantees.simulation.backups import restore_and_go_on
 from tests.guarantees.simulation.days import live_a_month
 from tests.guarantees.simulation.fates import any_fate
 from tests.guarantees.simulation.furnish import OpenDatabase, postgres_databases, sqlite_databases
@@ -32,7 +32,6 @@ class Run:
     tally: Tally
     sqlite: OpenDatabase
     postgres: OpenDatabase
-    seconds: Counter[str] = field(default_factory=Counter)
 
     def size(self, full: int) -> int:
         """So many in a full run, a tenth of it in a quick one."""
@@ -51,11 +50,11 @@ def run(*, seed: int, quick: bool, only: str | None = None) -> list[Part]:
             if only is None or only in guarantees:
                 began = time.monotonic()
                 scenario(this)
-                this.seconds.update(dict.fromkeys(guarantees, round(time.monotonic() - began)))
-        parts = this.tally.parts()
-        for part in parts:
-            _print(part, this.seconds[part.guarantee])
-        return parts
+                seconds = round(time.monotonic() - began)
+                for part in this.tally.parts():
+                    if part.guarantee in guarantees:
+                        _print(part, seconds)
+        return this.tally.parts()
 
 
 @contextmanager
@@ -100,7 +99,15 @@ def _tell(tally: Tally, judged: Judged, *, where: str) -> None:
     def some(*names: str) -> dict[str, int]:
         return {name: counts[name] for name in names}
 
-    money = ("refunds", "faults_after_the_money_moved", "late_commits", "doubled", "kills", "answered_by_key")
+    money = (
+        "refunds",
+        "faults_after_the_money_moved",
+        "late_commits",
+        "doubled",
+        "kills",
+        "answered_by_key",
+        "taken_back",
+    )
     tally.count("G2", lives=1, **some(*money))
     tally.breach("G2", *(f"{line} ({where})" for line in (*judged.money, *judged.broken)))
     tally.count("G6", blind_resends=len(judged.blind))
@@ -137,6 +144,13 @@ def _sick(this: Run) -> None:
         this.tally.breach("G18", *(f"{line} (sick {seed})" for line in breaches))
 
 
+def _backups(this: Run) -> None:
+    for grade, seed in zip(Grade, this.seeds("backups", len(Grade)), strict=True):
+        counts, breaches = restore_and_go_on(this.sqlite, seed=seed, refunds=this.size(500), grade=grade)
+        this.tally.count("G17", **counts)
+        this.tally.breach("G17", *(f"{line} (backup {seed}, grade {grade})" for line in breaches))
+
+
 def _races(this: Run) -> None:
     for database, seed in zip((this.sqlite, this.postgres), this.seeds("races", 2), strict=True):
         counts, breaches = race(
@@ -152,6 +166,7 @@ SCENARIOS: dict[tuple[str, ...], Callable[[Run], None]] = {
     ("G4",): _months,
     ("G5",): _alarms,
     ("G18",): _sick,
+    ("G17",): _backups,
 }
 
 

@@ -25,4 +25,5 @@ class Wishes:
     pace_seconds: float = 2.0
     lease: timedelta = timedelta(seconds=60)
     call_limit: timedelta = timedelta(seconds=20)
+    watch: timedelta = timedelta(days=3)
     account: str = DEFAULT

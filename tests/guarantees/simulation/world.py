@@ -30,6 +30,9 @@ UNPAID_EVERY_SECONDS = 6 * 3600
 
 RING_SHARE = 0.3
 
+LONG_SHARE = 0.25
+"""So many freezes last for days, until what was proven absent has been sent again."""
+
 
 class Died(BaseException):
     """The process that is at work dies here and now."""
@@ -57,7 +60,7 @@ class World:
         self.counts: Counter[str] = Counter()
         self.workers: list[Worker] = []
         self._names = itertools.count(1)
-        self._events: list[tuple[float, int, Callable[[], None]]] = []
+        self._events: list[tuple[float, int, Callable[[], object]]] = []
         self._event_numbers = itertools.count()
         self.breaches: list[str] = []
         self._ticks: set[tuple[int, str]] = set()
@@ -88,6 +91,7 @@ class World:
             default_gateway=next(iter(self.banks)),
             lease=wishes.lease,
             call_limit=wishes.call_limit,
+            watch=wishes.watch,
             elapsed=self.clock.elapsed,
             chance=self.chance.random,
         )
@@ -99,7 +103,7 @@ class World:
         self.workers.append(worker)
         return worker
 
-    def at(self, elapsed: float, act: Callable[[], None]) -> None:
+    def at(self, elapsed: float, act: Callable[[], object]) -> None:
         """Have something happen at a moment: intake, a kill, a pause, a clock that is set."""
         heapq.heappush(self._events, (elapsed, next(self._event_numbers), act))
 
@@ -167,11 +171,24 @@ class World:
     def _strike(self) -> None:
         """Perhaps a worker is killed or frozen now."""
         luck = self.chance.random()
-        if luck < self.wishes.kills:
-            self.kill(self.chance.choice(self.workers))
-        elif luck < self.wishes.kills + self.wishes.freezes and len(self.awake()) > 1:
+        if not self.awake():
+            return
+        if luck < self.wishes.kills:  # a zombie is to wake up one day
+            self.kill(self.chance.choice(self.awake()))
+        elif luck < self.wishes.kills + self._freezing():
             lease = self.wishes.lease.total_seconds()
-            self.freeze(self.chance.choice(self.awake()), lease * self.chance.uniform(1.2, 20))
+            worker = max(self.awake(), key=lambda worker: (worker.calls.not_begun, self.chance.random()))
+            # Past the gate only the gateway's key stands against a second payout, and keys live for a day.
+            long = self.chance.random() < LONG_SHARE and not worker.calls.at_the_gate
+            days = self.chance.uniform(1, 3) if long else 0.0
+            self.freeze(worker, lease * self.chance.uniform(1.2, 20) + days * 86_400)
+
+    def _freezing(self) -> float:
+        """Freezes are likelier where calls are about to be sent: there a zombie can do harm."""
+        awake = self.awake()
+        if len(awake) < 2:  # somebody must go on
+            return 0.0
+        return self.wishes.freezes * (3 if any(worker.calls.not_begun for worker in awake) else 1)
 
     def _perhaps_die(self, point: str) -> None:
         if self.chance.random() < self.wishes.deaths_outside:
