@@ -1,7 +1,8 @@
 """G17: an old backup comes back after the gateway has paid what it does not know of; nobody is paid twice.
 
 Half of the lives are told of it (`note_restored`); the others have to find out: by the late-first rule, by
-the high-water mark, or by the gateway's own answer.
+the high-water mark, or by the gateway's own answer. Without a mark it is found out by a first attempt that
+the gateway has carried out already, so that such lives begin with some that the copy had not begun.
 """
 
 import random
@@ -66,7 +67,7 @@ def _life(tally: Tally, hall: Hall, *, seed: int, refunds: int, known: str, grad
         bought = stage.shop.buy_many(BANK, [(10_000, each) for each in steps])
         before, after = bought[: -refunds // AFTER], bought[-refunds // AFTER :]
         _hand_over(stage, before)
-        if chance.random() < 0.5:
+        if known != "found out" and chance.random() < 0.5:
             stage.play(until=clock.elapsed() + 0.2)  # some are under way while the backup is made
         keep_high_water(stage.web)
         hall.back_up()

@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import psycopg
+from sqlalchemy import event
 
 from refunds.store import schema
 from refunds.store.database import Database
@@ -80,6 +81,12 @@ class SqliteHall:
     def begin(self, clock: VirtualClock) -> None:
         self._clock.clock = clock
         self._replace(self._template)
+
+    def another(self) -> Database:
+        """The same file as a process of its own opens it, less patient than in life."""
+        database = Database(f"sqlite:///{self._path}")
+        event.listen(database.engine, "connect", _impatient)
+        return database
 
     def drop(self) -> None:
         self.database.close()
@@ -186,6 +193,10 @@ def postgres_hall() -> Iterator[PostgresHall]:
             yield hall
         finally:
             hall.drop()
+
+
+def _impatient(connection: Any, _record: object) -> None:
+    connection.execute("PRAGMA busy_timeout=2000").close()
 
 
 def _migrate(url: str) -> None:

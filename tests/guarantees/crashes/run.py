@@ -35,7 +35,7 @@ QUICK_SHARE = 3
 SERVER_STOPS = 190
 """So many deaths of a full run take the PostgreSQL server with them."""
 
-BACKED_UP = 500
+BACKED_UP = 600
 """Refunds paid after the backup, for each way of knowing it and each database."""
 
 COUNTED = {

@@ -17,7 +17,7 @@ from refunds.flow import attempt, errands, messages, pump
 from refunds.flow.attempt import Attempted, Looked
 from refunds.flow.claim import Claimer, Held
 from refunds.flow.parts import Parts
-from refunds.store import payments, settlement
+from refunds.store import claims, database, payments, settlement
 from refunds.store.claim import Claim
 from refunds.store.database import DatabaseUnavailableError, Tx, clocks
 from refunds.store.payments import Payment
@@ -77,6 +77,24 @@ _pay = attempt.pay
 async def _without_gate(parts: Parts, claimed: Claim, *, until: float) -> Attempted:
     """Nobody asks whether the lease still stands."""
     return await _pay(parts, claimed, until=until + 1e9)
+
+
+_claim_due = claims.claim_due
+
+
+def _short(tx: Tx, *, lease_until: datetime, **rest: Any) -> list[Claim]:
+    return _claim_due(tx, lease_until=lease_until - timedelta(seconds=50), **rest)
+
+
+_mark_sending = claims.mark_sending
+
+
+def _marked_regardless(tx: Tx, these: Any, *, lease_beyond: datetime, **rest: Any) -> set[str]:
+    return _mark_sending(tx, these, lease_beyond=lease_beyond - timedelta(seconds=50), **rest)
+
+
+def _deferred(connection: Any) -> None:
+    connection.exec_driver_sql("BEGIN DEFERRED")
 
 
 async def _in_a_transaction(parts: Parts, claimed: Claim, *, until: float) -> Attempted:
@@ -179,6 +197,18 @@ PLANTS = (
         "G2",
         swapped((errands, "pay", _without_gate)),
         trials.of(trials.FROZEN_BEFORE_SENDING),
+    ),
+    Plant(
+        "the lease is shorter than the call",
+        "G8",
+        swapped((claims, "claim_due", _short), (claims, "mark_sending", _marked_regardless)),
+        trials.taken_from_the_living,
+    ),
+    Plant(
+        "SQLite transactions begin deferred",
+        "G1",
+        swapped((database, "_begin", _deferred)),
+        trials.at_once,
     ),
     Plant(
         "a call inside a transaction",

@@ -38,7 +38,7 @@ def _plant(plant: Plant, hall: Hall, seed: int) -> Caught:
     if not ours:
         seen = f"only {', '.join(others)} saw it" if others else "nobody saw it"
         return Caught(f"{plant.name} → {plant.guarantee} PASS ({seen})", caught=False)
-    line = f"{plant.name} → {plant.guarantee} FAIL ({len(ours)}: {ours[0]})"
+    line = f"{plant.name} → {plant.guarantee} FAIL ({len(ours)}: {' '.join(ours[0].split())})"
     return Caught(line, caught=True)
 
 

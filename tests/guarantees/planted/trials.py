@@ -1,5 +1,6 @@
 """Trials: small worlds in which a planted bug shows and the sound product keeps its promises."""
 
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -9,10 +10,12 @@ from sqlalchemy import select
 
 from refunds.domain.abilities import Grade
 from refunds.domain.status import Status
-from refunds.store import tables
+from refunds.store import lanes, tables
+from refunds.store.accounts import DEFAULT
+from refunds.store.database import DatabaseUnavailableError, clocks
 from tests.guarantees.crashes import backup
 from tests.guarantees.crashes.acts import BANK, ask, buy, decides, wants
-from tests.guarantees.crashes.halls import Hall
+from tests.guarantees.crashes.halls import Hall, SqliteHall
 from tests.guarantees.crashes.judge import Breach
 from tests.guarantees.crashes.loop import START, live
 from tests.guarantees.crashes.run import SCENES
@@ -23,8 +26,11 @@ from tests.guarantees.crashes.wire import Blow, Operation
 from tests.guarantees.figures import Tally
 from tests.guarantees.planted.switch import Trial
 from tests.guarantees.simulation.bank import Weather
+from tests.guarantees.simulation.clock import VirtualClock
+from tests.guarantees.simulation.furnish import with_account
 from tests.guarantees.simulation.mailbox import Manners
 from tests.guarantees.simulation.steps import PAY, Act, Fault, Moves, Step, declined
+from tests.house_parts import account
 
 HOUR = 3600.0
 _NAMED = {scene.name: scene for scene in SCENES}
@@ -148,8 +154,16 @@ IN_AUCKLAND = of(
     start=datetime(2026, 3, 20, 21, tzinfo=UTC),
 )
 ASKED_LATER = Scene("asked for while everybody sleeps", lambda stage: wants(stage, PAY, at=600.0))
+LONG_CALL = one("a call that takes its time", Step(latency_seconds=15.0), days=0.02)
 TURNED_AWAY = one("turned away twice", Step(Act.TURN_AWAY), Step(Act.TURN_AWAY), PAY)
 NEVER_CAME_D = one("the request never came, and nobody can be asked", NEVER_CAME, grade=Grade.NEITHER)
+
+
+def taken_from_the_living(hall: Hall, seed: int) -> list[Breach]:
+    """A worker that is well keeps its claim until its call has ended."""
+    life = live(LONG_CALL, hall, seed=seed)
+    lost = [("G8", "a worker that was well lost its lease")] * life.counts["lease take overs"]
+    return [*life.breaches, *lost]
 
 
 def restored(hall: Hall, seed: int) -> list[Breach]:
@@ -159,6 +173,37 @@ def restored(hall: Hall, seed: int) -> list[Breach]:
     return [(part.guarantee, words) for part in tally.parts() for words in part.breaches]
 
 
+def at_once(hall: Hall, seed: int) -> list[Breach]:
+    """Two processes read and write one SQLite file at the same time; nobody is turned away."""
+    if not isinstance(hall, SqliteHall):
+        raise TypeError("this one is about SQLite")
+    hall.begin(VirtualClock(START))
+    with_account(hall.database, account())
+    hall.drop()
+    found: list[Breach] = []
+
+    def work(process: str) -> None:
+        database = hall.another()
+        for number in range(AT_ONCE):
+            if found:
+                break
+            try:
+                with database.begin() as tx:
+                    clocks(tx)
+                    lanes.ensure(tx, DEFAULT, f"{process}-{number}")
+            except DatabaseUnavailableError as error:
+                found.append(("G1", f"process {process} was turned away: {error}"))
+        database.close()
+
+    processes = [threading.Thread(target=work, args=(name,)) for name in ("one", "two")]
+    for each in processes:
+        each.start()
+    for each in processes:
+        each.join()
+    return found
+
+
+AT_ONCE = 40
 AWAY_SECONDS = 1200.0
 
 
