@@ -4,28 +4,34 @@ The layers run in processes of their own, two at a time where each keeps one cor
 """
 
 import argparse
-import importlib
 import json
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from tests.guarantees.crashes import run as crashes
 from tests.guarantees.figures import Part
+from tests.guarantees.machine import run as machine
 from tests.guarantees.page import written
+from tests.guarantees.planted import run as planted
+from tests.guarantees.processes import run as processes
+from tests.guarantees.simulation import run as simulation
 from tests.guarantees.verdict import reach, verdicts
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "docs" / "guarantees.json"
 PAGE = ROOT / "docs" / "guarantees.md"
 
-ROUNDS = (("simulation", "crashes"), ("machine", "planted"), ("processes",))
-"""Layers that run beside each other."""
+ROUNDS = ((("lives",), ("days", "crashes")), (("machine",), ("planted",)), (("processes",),))
+"""Rounds one after the other; the chains of a round run beside each other, their jobs one after the other."""
 
 
 def main() -> int:
@@ -33,12 +39,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=int(time.time()) % 1_000_000, help="default: a new one")
     parser.add_argument("--quick", action="store_true", help="a tenth of everything")
-    parser.add_argument("--layer", help="run this layer alone, and write what it found to --out")
+    parser.add_argument("--job", help="run this part alone, and write what it found to --out")
     parser.add_argument("--out", type=Path, default=None)
     parser.add_argument("--page", action="store_true", help="write docs/guarantees.json and the page")
     asked = parser.parse_args()
-    if asked.layer:
-        return _run_layer(asked.layer, seed=asked.seed, quick=asked.quick, out=asked.out)
+    if asked.job:
+        return _run_job(asked.job, seed=asked.seed, quick=asked.quick, out=asked.out)
     began = time.monotonic()
     found = _run_all(seed=asked.seed, quick=asked.quick)
     result = _result(found, seed=asked.seed, quick=asked.quick, seconds=time.monotonic() - began)
@@ -54,42 +60,58 @@ def main() -> int:
 def _run_all(*, seed: int, quick: bool) -> dict[str, Any]:
     found: dict[str, Any] = {"parts": [], "planted": [], "failed": []}
     with tempfile.TemporaryDirectory(prefix="moneyback-guarantees-") as folder:
-        for layers in ROUNDS:
-            began = time.monotonic()
-            outs = {layer: Path(folder) / f"{layer}.json" for layer in layers}
-            running = {layer: _start(layer, out, seed=seed, quick=quick) for layer, out in outs.items()}
-            for layer, process in running.items():
-                code = process.wait()
-                took = time.monotonic() - began
-                _say(f"-- {layer}: ended with {code} after {took:.0f} s")
-                if not outs[layer].exists():
-                    found["failed"].append(f"layer {layer} ended with {code} and found nothing")
-                    continue
-                learned = json.loads(outs[layer].read_text("utf-8"))
-                found["parts"] += [Part(**part) for part in learned["parts"]]
-                found["planted"] += learned["planted"]
-                found["failed"] += learned["failed"]
+        for chains in ROUNDS:
+            with ThreadPoolExecutor(len(chains)) as threads:
+                run = partial(_run_chain, Path(folder), seed=seed, quick=quick)
+                for learned in [each for chain in threads.map(run, chains) for each in chain]:
+                    found["parts"] += [Part(**part) for part in learned["parts"]]
+                    found["planted"] += learned["planted"]
+                    found["failed"] += learned["failed"]
     return found
 
 
-def _start(layer: str, out: Path, *, seed: int, quick: bool) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "tests.guarantees.run", "--layer", layer]
-    command += ["--seed", str(seed), "--out", str(out), *(["--quick"] if quick else [])]
-    return subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=sys.stderr)
+def _run_chain(folder: Path, jobs: Sequence[str], *, seed: int, quick: bool) -> list[dict[str, Any]]:
+    """Each job in a process of its own: one that dies takes no other with it."""
+    learned: list[dict[str, Any]] = []
+    for job in jobs:
+        began, out = time.monotonic(), folder / f"{job}.json"
+        command = [sys.executable, "-m", "tests.guarantees.run", "--job", job]
+        command += ["--seed", str(seed), "--out", str(out), *(["--quick"] if quick else [])]
+        ended = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=sys.stderr, check=False)
+        _say(f"-- {job}: ended with {ended.returncode} after {time.monotonic() - began:.0f} s")
+        if out.exists():
+            learned.append(json.loads(out.read_text("utf-8")))
+        else:
+            nothing = [f"{job} ended with {ended.returncode} and found nothing"]
+            learned.append({"parts": [], "planted": [], "failed": nothing})
+    return learned
 
 
-def _run_layer(layer: str, *, seed: int, quick: bool, out: Path) -> int:
-    run = importlib.import_module(f"tests.guarantees.{layer}.run").run
+def _run_job(job: str, *, seed: int, quick: bool, out: Path) -> int:
     learned: dict[str, Any] = {"parts": [], "planted": [], "failed": []}
-    if layer == "planted":
-        caught = run(seed=seed, quick=quick)
+    if job == "planted":
+        caught = planted.run(seed=seed, quick=quick)
         learned["planted"] = [each.line for each in caught]
         learned["failed"] = [f"not caught: {each.line}" for each in caught if not each.caught]
     else:
-        parts: Sequence[Part] = run(seed=seed, quick=quick)
-        learned["parts"] = [asdict(part) for part in parts]
+        learned["parts"] = [asdict(part) for part in _JOBS[job](seed, quick)]
     out.write_text(json.dumps(learned), "utf-8")
     return 0
+
+
+def _days(seed: int, quick: bool) -> list[Part]:
+    """The scenarios of the simulation that are no lives of one account in trouble."""
+    parts = [simulation.run(seed=seed, quick=quick, only=name) for name in ("G3", "G4", "G5", "G17", "G18")]
+    return [part for some in parts for part in some]
+
+
+_JOBS: Mapping[str, Callable[[int, bool], list[Part]]] = {
+    "lives": lambda seed, quick: simulation.run(seed=seed, quick=quick, only="G2"),
+    "days": _days,
+    "crashes": lambda seed, quick: crashes.run(seed=seed, quick=quick),
+    "machine": lambda seed, quick: machine.run(seed=seed, quick=quick),
+    "processes": lambda seed, quick: processes.run(seed=seed, quick=quick),
+}
 
 
 def _result(found: dict[str, Any], *, seed: int, quick: bool, seconds: float) -> dict[str, Any]:

@@ -67,6 +67,7 @@ def _verdict(promise: Promise, parts: Sequence[Part], *, quick: bool) -> Verdict
         by_layer.setdefault(part.layer, Counter()).update(part.counts)
     faults = [line for part in mine for line in part.breaches]
     faults += _missing(counts, promise.seen, quick=quick, where="seen")
+    faults += [f"nobody counted {name}" for name in promise.never if name not in counts]
     faults += [f"{counts[name]:,} {name}" for name in promise.never if counts[name]]
     return Verdict(
         promise.name,
