@@ -109,6 +109,7 @@ def _tell(tally: Tally, judged: Judged, *, where: str) -> None:
         "doubled",
         "kills",
         "answered_by_key",
+        "timeouts_after_the_money_moved",
         "taken_back",
     )
     tally.count("G2", lives=1, **some(*money))
@@ -116,8 +117,15 @@ def _tell(tally: Tally, judged: Judged, *, where: str) -> None:
     tally.count("G6", blind_resends=len(judged.blind))
     tally.count("G6", **some("unclear_outcomes", "look_ups_that_found_a_payment", "needs_review"))
     tally.breach("G6", *(f"{line} ({where})" for line in (*judged.blind, *judged.mail)))
-    tally.count("G7", **some("refunds", "rings_lost"))
-    zombies = ("freezes", "zombies", "lease_take_overs", "fencing_refusals", "late_answers_kept")
+    tally.count("G7", **some("refunds", "rings_lost", "lost"))
+    zombies = (
+        "freezes",
+        "zombies",
+        "lease_take_overs",
+        "fencing_refusals",
+        "late_answers_kept",
+        "stale_writes",
+    )
     tally.count("G8", **some(*zombies, "refused_at_the_gate", "frozen_at_the_gate"))
 
 
@@ -157,7 +165,7 @@ def _backups(this: Run) -> None:
 def _races(this: Run) -> None:
     for database, seed in zip((this.sqlite, this.postgres), this.seeds("races", 2), strict=True):
         counts, breaches = race(
-            database, seed=seed, payments=this.size(100), partials=50, keys=this.size(100), posts=50
+            database, seed=seed, payments=this.size(100), partials=50, keys=this.size(100), posts=100
         )
         this.tally.count("G3", **counts)
         this.tally.breach("G3", *(f"{line} (race {seed})" for line in breaches))
