@@ -72,6 +72,7 @@ class Desk:
                 else "with no money"
             )
             self.ledger.counts[f"faults {when}"] += 1
+            self.ledger.counts["timeouts after the money moved"] += moved and step.fault is Fault.TIMEOUT
         if call.reference in self.ledger.told_disputed:
             self.ledger.breaches.append(f"{call.reference} was sent although a look-up had shown a dispute")
         self.ledger.asked[call.reference].append(

@@ -43,7 +43,7 @@ def race(
             shop = Shop(world)
             partly = _partials(world, shop, payments=payments, partials=partials)
             alike = _one_key(world, shop, keys=keys, posts=posts)
-            counts, breaches = Counter(partly[0]) + Counter(alike[0]), partly[1] + alike[1]
+            counts, breaches = Counter({**partly[0], **alike[0]}), partly[1] + alike[1]
             with database.read() as tx:
                 breaches += [f"payment {broken} has sums that do not add up" for broken in broken_sums(tx)]
             return counts, breaches
@@ -68,9 +68,12 @@ def _partials(world: World, shop: Shop, *, payments: int, partials: int) -> tupl
     fits = min(CAPTURED // PARTIAL, partials)
     breaches = [f"{one}: {taken[one]} of {fits} were accepted" for one in bought if taken[one] != fits]
     breaches += _refused_otherwise(answers, {Cause.EXCEEDS_REMAINING})
-    over = sum(max(taken[one] - fits, 0) for one in bought)
-    counts = {"racing_partials": len(asked), "accepted": taken.total(), "over_captured": over}
-    return {"payments": payments, **counts}, breaches
+    return {
+        "payments": payments,
+        "racing_partials": len(asked),
+        "accepted": taken.total(),
+        "over_captured": sum(times * PARTIAL > CAPTURED for times in taken.values()),
+    }, breaches
 
 
 def _one_key(world: World, shop: Shop, *, keys: int, posts: int) -> tuple[dict[str, int], list[str]]:
@@ -99,8 +102,8 @@ def _one_key(world: World, shop: Shop, *, keys: int, posts: int) -> tuple[dict[s
     breaches += [f"{wrong} changed bodies under a used key were not refused as such"] if wrong else []
     return {
         "keys": keys,
-        "identical_posts": len(same),
-        "changed_bodies": len(changed),
+        "equal_posts": len(same),
+        "changed_posts": len(changed),
         "rows_of_the_keys": rows,
         "mismatches_refused": len(refused) - wrong,
     }, breaches

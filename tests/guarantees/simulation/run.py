@@ -113,6 +113,7 @@ def _tell(tally: Tally, judged: Judged, *, where: str) -> None:
         "doubled",
         "kills",
         "answered_by_key",
+        "timeouts_after_the_money_moved",
         "taken_back",
     )
     tally.count("G2", lives=1, **some(*money))
@@ -121,7 +122,15 @@ def _tell(tally: Tally, judged: Judged, *, where: str) -> None:
     tally.count("G6", **some("unclear_outcomes", "look_ups_that_found_a_payment", "needs_review"))
     tally.breach("G6", *(f"{line} ({where})" for line in (*judged.blind, *judged.mail)))
     tally.count("G7", **some("refunds", "rings_lost", "flushes", "lost"))
-    zombies = ("sigterms", "freezes", "zombies", "lease_take_overs", "fencing_refusals", "late_answers_kept")
+    zombies = (
+        "sigterms",
+        "freezes",
+        "zombies",
+        "lease_take_overs",
+        "fencing_refusals",
+        "late_answers_kept",
+        "stale_writes",
+    )
     tally.count("G8", **some(*zombies, "refused_at_the_gate", "frozen_at_the_gate"))
 
 
