@@ -149,7 +149,8 @@ def decides(stage: Stage, new: Status, *, at: float = LATER, key: str = "key") -
         bank = stage.banks[BANK]
         bank.desk.settle_down()
         paid = bank.ledger.standing(refund_id)
-        decided = Status.REFUNDED if paid else new
+        unpaid = Status.FAILED if new is Status.REFUNDED else new
+        decided = Status.REFUNDED if paid else unpaid
         reference = paid[0].id if paid else "bank-transfer-7" if decided in PROVED else None
         stage.told_by_person.add(refund_id)
         resolve_as(parts, refund_id, new=decided, actor="person", reason="looked", reference=reference)

@@ -26,7 +26,7 @@ from tests.guarantees.figures import Part, Tally
 
 SCENES: Sequence[Scene] = (*OF_BANKS, *OF_PEOPLE)
 
-AT_MOST = {"sqlite": 140, "postgresql": 30}
+AT_MOST = {"sqlite": 90, "postgresql": 22}
 """Blows a scene and database in a full run; outside a transaction none is left out while there is room."""
 
 QUICK_SHARE = 3

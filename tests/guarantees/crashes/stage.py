@@ -31,7 +31,7 @@ from tests.guarantees.simulation.world import Died, World
 Doing = Callable[[], object]
 
 POLL_SECONDS = 2.0
-IN_VAIN = 4
+IN_VAIN = 3
 """After so many looks that found nothing to do, what is overdue waits for something else to change."""
 
 MENDED_AFTER: Mapping[Kind, float] = {
@@ -129,7 +129,7 @@ class Stage(World):
                 self.die()
             except DatabaseUnavailableError:
                 self.counts["database away"] += 1
-                self.clock.advance(3.0)
+                self.clock.advance(5.0)
             self._mend()
         self.wire.live = False
 
