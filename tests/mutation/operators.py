@@ -4,6 +4,7 @@ import ast
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from tests.mutation.sql import changed_sql, is_sql
 
@@ -61,15 +62,11 @@ class _Site:
 
 def mutants_of(path: str, text: str, members: Members) -> Iterator[Mutant]:
     """Every mutant, in the order of the source. Annotations, docstrings and log lines stay as they are."""
-    number, seen = 0, Counter[tuple[str, str]]()
-    while True:
-        tree = ast.parse(text)
-        sites = list(_sites(tree))
-        if number >= len(sites):
-            return
-        for index, _ in enumerate(_changes(sites[number].node, members)):
+    seen = Counter[tuple[str, str]]()
+    for number, original in enumerate(_sites(ast.parse(text))):
+        for index, _ in enumerate(_changes(original.node, members)):
             fresh = ast.parse(text)
-            site = list(_sites(fresh))[number]
+            site = next(islice(_sites(fresh), number, None))
             what, new = list(_changes(site.node, members))[index]
             line = getattr(site.node, "lineno", 0)
             site.put(new)
@@ -77,7 +74,6 @@ def mutants_of(path: str, text: str, members: Members) -> Iterator[Mutant]:
             again = seen[site.function, what]
             what = f"{what} (no. {again})" if again > 1 else what
             yield Mutant(path, line, site.function, what, ast.unparse(ast.fix_missing_locations(fresh)))
-        number += 1
 
 
 def _sites(tree: ast.Module) -> Iterator[_Site]:

@@ -1,5 +1,6 @@
 """One mutant on trial: a forked child imports the changed module and runs the tests, within a time limit."""
 
+import gc
 import os
 import signal
 import sys
@@ -7,8 +8,10 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
+from importlib.metadata import entry_points
 from importlib.util import spec_from_loader
 from pathlib import Path
 from types import CodeType, ModuleType
@@ -42,8 +45,10 @@ class Trial:
 
 def warm_up() -> None:
     """Import what every child needs and no mutant can change."""
+    for plugin in entry_points(group="pytest11"):
+        plugin.load()
     for name in _THIRD_PARTY:
-        __import__(name)
+        import_module(name)
     settings.register_profile(
         "mutants",
         derandomize=True,
@@ -52,6 +57,7 @@ def warm_up() -> None:
         max_examples=50,
         phases=(Phase.explicit, Phase.generate),
     )
+    gc.freeze()  # children that look for rubbish need not look at all of this
 
 
 def judge_all(
