@@ -9,6 +9,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from refunds.flow.audit import audit_sums
 from refunds.flow.notify import deliver_due
+from refunds.flow.overdue import ask_about_overdue
 from refunds.flow.parts import Parts
 from refunds.flow.sweep import ring_due, sweep
 from refunds.flow.ticking import take_slot
@@ -40,6 +41,7 @@ TICKS = (
     Tick("ring", 2, lambda parts, _: ring_due(parts)),
     Tick("sweep", 5, lambda parts, _: sweep(parts)),
     Tick("audit", 30, lambda parts, _: audit_sums(parts)),
+    Tick("overdue", 60, lambda parts, _: ask_about_overdue(parts)),
     Tick("unpaid", 60, lambda parts, _: tell_long_unpaid(parts)),
     # The lease of a mail that was cut off hands it on; sent twice it has the same Message-ID.
     Tick(

@@ -7,7 +7,7 @@ from typing import assert_never
 
 from refunds.domain.abilities import Abilities
 from refunds.domain.notice import NoticeKind
-from refunds.domain.outcome import Answer, Finding, LookUpAnswer, Outcome, Reason
+from refunds.domain.outcome import HANDED_BACK, Answer, Finding, LookUpAnswer, Outcome, Reason
 from refunds.domain.schedule import (
     DOUBT_LIMIT,
     DOUBT_STEPS,
@@ -78,6 +78,8 @@ class Verdict:
     absent_at: datetime | None = None
     notices: tuple[NoticeKind, ...] = ()
     new_episode: bool = False
+    keep_extra: bool = False
+    """The extra try is still to be made."""
     unmoved: bool = False
     """Nothing changes but when it is asked about again."""
     watch_at: datetime | None = None
@@ -190,14 +192,8 @@ def _declined(
     if standing.extra:
         return _back_to_schedule(standing, why, policy=policy, now=now, new_key=new_key)
     if standing.attempts_counted + 1 >= policy.most_counted:
-        return Verdict(
-            Status.FAILED,
-            why,
-            counted=True,
-            new_key=new_key,
-            reservation=Reservation.RELEASE,
-            notices=(NoticeKind.FAILED,),
-        )
+        gone, told = Reservation.RELEASE, (NoticeKind.FAILED,)
+        return Verdict(Status.FAILED, why, counted=True, new_key=new_key, reservation=gone, notices=told)
     hopeless = reason is Reason.PERMANENT and standing.attempts_counted == 0
     return Verdict(
         Status.QUEUED,
@@ -232,6 +228,9 @@ def _back_to_schedule(
 def _deferred(standing: Standing, answer: Answer, *, policy: Policy, now: datetime, jitter: float) -> Verdict:
     """An outage is not a try: no place is used up, the key stays."""
     why = answer.code or "unavailable"
+    if standing.extra and answer.code == HANDED_BACK:
+        daily = Wait.DAILY if standing.prior is Status.QUEUED else None
+        return Verdict(standing.prior, why, due_at=now, wait=daily, keep_extra=True)
     if standing.extra:
         return _back_to_schedule(standing, why, policy=policy, now=now, new_key=False)
     wait = deferral(standing.deferrals, jitter=jitter, wish_seconds=answer.retry_after_seconds)

@@ -67,8 +67,17 @@ class Answer:
 NO_LOOK_UP = "no_look_up"
 """Code of a look-up that could not be made, because this gateway has none: no sign of trouble."""
 
+HANDED_BACK = "handed_back"
+"""Code of a call that was not begun: its lease or its worker came to an end, or its lane was paused."""
+
 SEVERAL_REFUNDS = "several_refunds"
 """Code of an unclear look-up: more than one refund of ours stands at the gateway."""
+
+
+ABOUT_THE_REFUND = frozenset(
+    {NO_LOOK_UP, SEVERAL_REFUNDS, "payment_unknown", "answer_mismatch", "no_reference"}
+)
+"""Codes of unclear look-ups that the refund is to blame for: no sign that the gateway is in trouble."""
 
 
 @dataclass(frozen=True, slots=True)

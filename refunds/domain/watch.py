@@ -54,7 +54,8 @@ def judge_watch(standing: Standing, found: LookUpAnswer, *, policy: Policy, now:
     """What a look-up means for a refund that was at its end. Only a clear word of the gateway moves it."""
     if found.code == SEVERAL_REFUNDS:
         return replace(_keep(standing, now=now), watch_at=None, notices=(NoticeKind.PAID_ANYWAY,))
-    if found.finding is Finding.UNCLEAR and found.code != NO_LOOK_UP:
+    pending = found.finding is Finding.ACCEPTED and standing.status is not Status.REFUNDED
+    if pending or (found.finding is Finding.UNCLEAR and found.code != NO_LOOK_UP):
         return _ask_soon(standing, now=now)
     if standing.status is Status.REFUNDED:
         taken_back = found.finding is Finding.DECLINED

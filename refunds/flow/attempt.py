@@ -16,9 +16,6 @@ from refunds.store.claim import Claim
 
 log = structlog.get_logger(__name__)
 
-HANDED_BACK = "handed_back"
-"""Code of a call that was not begun, because its lease or its worker came to an end."""
-
 
 LEASE_LOST = "lease_lost"
 """Code of an attempt whose worker died or froze after sending began: its end, not the gateway's."""
@@ -62,7 +59,9 @@ def needs_look_up(parts: Parts, claim: Claim) -> bool:
     """
     can = parts.gateways[claim.gateway].gateway.abilities
     late = claim.claimed_at - claim.created_at > LATE
-    return can.look_up and (claim.number > 1 or can.look_first or claim.look_first or late)
+    return can.look_up and (
+        claim.number > 1 or claim.generation > 1 or can.look_first or claim.look_first or late
+    )
 
 
 def cannot_be_asked(parts: Parts, claim: Claim) -> bool:
@@ -108,8 +107,11 @@ async def look_first(parts: Parts, claim: Claim) -> Looked | Attempted:
             code = f"look_up_{found.code or 'unclear'}"
             return Attempted(claim, Answer(Outcome.UNAVAILABLE, code[:100], found.text, sent=False))
         case Finding.ABSENT | Finding.DECLINED:
-            if claim.look_first and (found.refunded_minor or 0) > claim.refunded_minor:
-                text = "after a restored backup the gateway shows refunds that are not known here"
+            unseen = found.refunded_minor is None and claim.number == 1
+            if claim.look_first and (unseen or (found.refunded_minor or 0) > claim.refunded_minor):
+                text = (
+                    "after a restored backup: the gateway shows more refunded than is known here, or no sum"
+                )
                 reason = Reason.REFUNDED_ELSEWHERE
                 return Attempted(
                     claim, Answer(Outcome.DECLINED, "unknown_refunds", text, reason=reason, sent=False)

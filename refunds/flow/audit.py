@@ -23,4 +23,7 @@ def audit_sums(parts: Parts) -> int:
             log.error("audit.broken_sum", payment_id=payment_id)
             why = f"the sums of payment {payment_id} do not add up"
             stop_for_review(parts, tx, refunds.of_payment(tx, payment_id), why=why)
+        for payment_id in refunds.waiting_beyond_capture(tx, after=after, through=through or after):
+            why = f"more than was captured has left payment {payment_id}"
+            stop_for_review(parts, tx, refunds.of_payment(tx, payment_id), why=why)
     return len(broken)

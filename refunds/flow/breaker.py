@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from refunds.domain.outcome import NO_LOOK_UP, Finding, Outcome
+from refunds.domain.outcome import ABOUT_THE_REFUND, HANDED_BACK, Finding, Outcome
 from refunds.domain.schedule import deferral
-from refunds.flow.attempt import HANDED_BACK, LEASE_LOST, Attempted, Resolved
+from refunds.flow.attempt import LEASE_LOST, Attempted, Resolved
 from refunds.flow.parts import Parts
 from refunds.store import lanes
 from refunds.store.database import Tx, clocks
@@ -91,10 +91,10 @@ def _trouble(parts: Parts, tx: Tx, lane: Lane, *, bad: int, real: datetime) -> N
 
 def _is_trouble(item: Attempted | Resolved) -> bool:
     if isinstance(item, Resolved):
-        return item.found.finding is Finding.UNCLEAR and item.found.code != NO_LOOK_UP
+        return item.found.finding is Finding.UNCLEAR and item.found.code not in ABOUT_THE_REFUND
     match item.answer.outcome:
         case Outcome.UNAVAILABLE:
-            return item.answer.code != HANDED_BACK
+            return item.answer.code.removeprefix("look_up_") not in {HANDED_BACK, *ABOUT_THE_REFUND}
         case Outcome.UNKNOWN:
             return item.answer.sent and item.answer.code != LEASE_LOST
         case _:

@@ -1,7 +1,7 @@
 """Claiming for one lane: what may be worked on, what is about to be sent, what goes back."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import structlog
@@ -10,11 +10,21 @@ from refunds.domain.status import Status
 from refunds.flow.attempt import Looked
 from refunds.flow.breaker import take_probe
 from refunds.flow.parts import Parts
+from refunds.flow.restore import is_remembered
 from refunds.store import claims, lanes, leases
 from refunds.store.claim import Claim
 from refunds.store.database import Tx, clocks
 
 log = structlog.get_logger(__name__)
+
+
+def _looked_up_first(claim: Claim) -> Claim:
+    """After a restored backup even what was taken in since may have been paid before, under another id.
+
+    Not what a person has had sent again.
+    """
+    return replace(claim, look_first=claim.look_first or (claim.number == 1 and claim.generation == 1))
+
 
 REST_SECONDS = 0.25
 """While first attempts fill every place, a queue or look-ups found empty are not asked for again so soon."""
@@ -67,6 +77,8 @@ class Claimer:
                 room = min(room, lane.reopening - under_way)
             asked = self._look_ups(tx, lane, room=room, now=now, real=real, rests=busy)
             taken = [] if lane.paused else self._due(tx, room=room - len(asked), now=now, real=real)
+            if taken and is_remembered(tx):
+                taken = [_looked_up_first(claim) for claim in taken]
         until = began + (self.parts.lease - self.parts.call_limit).total_seconds()
         return Claimed([Held(claim, until, self._key_lives(claim, now)) for claim in (*asked, *taken)], lane)
 
@@ -86,13 +98,15 @@ class Claimer:
                 now=now,
                 lease_beyond=real + self.parts.call_limit,
             )
-            late = [item.claim for item in looked if item.claim.refund_id not in marked]
+            late = [item.claim for item in looked if (item.claim.refund_id, item.claim.fence) not in marked]
             if late:
                 leases.hand_back(tx, late, worker=self.parts.worker, now=now)
         for claim in late:
             log.warning("attempt.handed_back", refund_id=claim.refund_id, attempt=claim.number)
         return {
-            item.claim.refund_id: item.claim.sent(now) for item in looked if item.claim.refund_id in marked
+            item.claim.refund_id: item.claim.sent(now)
+            for item in looked
+            if (item.claim.refund_id, item.claim.fence) in marked
         }
 
     def hand_back(self, unsent: Sequence[Claim]) -> None:

@@ -11,7 +11,7 @@ from refunds.domain.status import Kind, Status, Wait
 from refunds.flow.operate import again, refused, reserve_again, unknown
 from refunds.flow.parts import Parts
 from refunds.flow.refusal import Cause, Refusal
-from refunds.store import accounts, moves, refunds
+from refunds.store import accounts, moves, payments, refunds
 from refunds.store.accounts import Account
 from refunds.store.database import Tx, now
 from refunds.store.refunds import Refund
@@ -53,11 +53,16 @@ def resolve_as(
             return refused(refund, "resolved")
         if new not in _fitting(refund.kind):
             return Refusal.of(Cause.INVALID, "/as", f"a {refund.kind.value} cannot be {new.value}")
+        if new is Status.QUEUED and payments.over_captured(tx, [refund.payment_id]):
+            detail = "more than was captured has left this payment"
+            return Refusal.of(Cause.EXCEEDS_REMAINING, "/as", detail)
         values: dict[str, Any] = {"extra": False, "waiting_since": None, "absent_at": None, "look_ups": 0}
         if new is Status.QUEUED:
             values |= _sent_again(tx, refund)
         else:
             values |= {"gateway_reference": reference or refund.gateway_reference}
+            if new in PROVED:  # what became of our own key says nothing about what this person found
+                values |= {"generation": refund.generation + 1, "key_sent_at": None}
             values |= parts.watch_from(refund.gateway, now(tx))
         why = f"resolved as {new.value}{f' ({reference})' if reference else ''}: {reason}"
         moves.move(tx, refund, new=new, actor=actor, why=why, now=now(tx), values=values)

@@ -4,10 +4,9 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from refunds.domain.outcome import Answer, Outcome
+from refunds.domain.outcome import HANDED_BACK, Answer, Outcome
 from refunds.domain.status import Status
 from refunds.flow.attempt import (
-    HANDED_BACK,
     Attempted,
     Looked,
     Probed,

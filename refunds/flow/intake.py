@@ -23,7 +23,6 @@ from refunds.flow.parts import Parts
 from refunds.flow.payments import register_forms
 from refunds.flow.refusal import Cause, Refusal
 from refunds.flow.request import RefundForm, not_kept, read
-from refunds.flow.restore import is_remembered
 from refunds.store import accounts, payments, refunds, requests
 from refunds.store.database import Tx, now
 from refunds.store.payments import Payment
@@ -121,7 +120,6 @@ class _Batch:
         self.at = at
         self.due_at = at + (hold or timedelta())
         self.known = accounts.get_all(tx)
-        self.look_first = is_remembered(tx)
         self.payments: dict[str, Payment] = {}
         self.voided: set[str] = set()
         self.brought: list[str] = []
@@ -274,7 +272,6 @@ class _Batch:
                 "amount_minor": amount,
                 "currency": payment.currency,
                 "status": Status.REQUESTED,
-                "look_first": self.look_first,
                 "due_at": self.due_at,
                 "reason": form.reason,
                 "request": form.model_dump(mode="json", exclude_unset=True, exclude={"payment", "reason"}),

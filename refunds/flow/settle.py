@@ -9,7 +9,7 @@ import structlog
 
 from refunds.domain.judge import Reservation, Verdict, judge_attempt, judge_look_up
 from refunds.domain.notice import NoticeKind
-from refunds.domain.outcome import Answer, LookUpAnswer
+from refunds.domain.outcome import Answer, Finding, LookUpAnswer, Outcome
 from refunds.domain.status import Status
 from refunds.domain.watch import judge_watch, watched
 from refunds.flow.attempt import Attempted, Resolved
@@ -17,7 +17,7 @@ from refunds.flow.breaker import count_outcomes
 from refunds.flow.notify import recipients_for
 from refunds.flow.parts import Parts
 from refunds.flow.restore import found_restored
-from refunds.flow.stop import stop_for_review
+from refunds.flow.stop import stop_for_review, tell_late_proof
 from refunds.store import accounts, payments, records, refunds
 from refunds.store.accounts import Account
 from refunds.store.database import DatabaseUnavailableError, Tx, clocks
@@ -57,6 +57,8 @@ def _settle_together(parts: Parts, learned: Sequence[Learned]) -> set[str]:
         booked = settle_group(tx, group, worker=parts.worker, now=now)
         count_outcomes(parts, tx, learned, real=real)
         _stop_over_captured(parts, tx, [settled for settled in group if settled.claim.refund_id in booked])
+        if proofs := [item.claim.refund_id for item in learned if _is_late_proof(parts, item, booked)]:
+            tell_late_proof(parts, tx, proofs)
         if any(_was_forgotten(item) for item in learned):
             why = "the gateway had carried out a refund that this database had not begun"
             found_restored(parts, tx, why=why)
@@ -73,6 +75,14 @@ def _stop_over_captured(parts: Parts, tx: Tx, booked: Sequence[Settled]) -> None
     for payment_id in sorted(payments.over_captured(tx, sorted(late)) if late else ()):
         why = f"more than was captured has left payment {payment_id}"
         stop_for_review(parts, tx, refunds.of_payment(tx, payment_id), why=why)
+
+
+def _is_late_proof(parts: Parts, item: Learned, booked: set[str]) -> bool:
+    """Paid, by an answer that books nothing any more, where no look-up can follow it up."""
+    said = item.answer.outcome if isinstance(item, Attempted) else item.found.finding
+    paid = said in {Outcome.REFUNDED, Outcome.ACCEPTED, Finding.REFUNDED, Finding.ACCEPTED}
+    late = item.claim.refund_id not in booked
+    return late and paid and not parts.gateways[item.claim.gateway].gateway.abilities.look_up
 
 
 def _was_forgotten(item: Learned) -> bool:
@@ -150,6 +160,9 @@ def _ask_a_person(parts: Parts, item: Learned) -> set[str]:
     try:
         with parts.database.begin() as tx:
             now = clocks(tx)[1]
+            if not verdict.unmoved:
+                abilities = parts.gateways[item.claim.gateway].gateway.abilities
+                verdict = watched(verdict, abilities=abilities, watch=parts.watch, now=now)
             told = _with_recipients(parts, tx, accounts.get_all(tx), [(item, verdict)])
             group = [replace(settled, answer=None, found=None) for settled in told]
             booked = settle_group(tx, group, worker=parts.worker, now=now)

@@ -18,7 +18,7 @@ from refunds.store.statement import read, run
 _FREE = """SELECT r.id, r.payment_id, r.due_at, p.order_id, p.transaction_id, p.refunded_minor
     FROM refunds r JOIN payments p ON p.id = r.payment_id
     WHERE r.account = :account AND r.gateway = :gateway AND r.status = '{status}' AND r.due_at <= :now
-      AND p.slot IS NULL
+      AND p.slot IS NULL AND p.excess_minor = 0
     ORDER BY r.due_at, r.id LIMIT :{limit}"""
 
 _LIMITS = {"requested": "first", "queued": "again", "failed": "again"}
@@ -129,7 +129,7 @@ def claim_look_ups(
     """
     skip = "FOR UPDATE SKIP LOCKED" if tx.dialect.name == "postgresql" else ""
     waiting = "status IN ('in_doubt', 'submitted') AND due_at <= :now ORDER BY due_at"
-    watched = "watch_at <= :now AND due_at IS NULL ORDER BY watch_at"
+    watched = "watch_at <= :now AND due_at IS NULL AND status <> 'attempting' ORDER BY watch_at"
     ids: list[str] = []
     for due in (waiting, watched):
         if len(ids) < limit:
@@ -158,8 +158,8 @@ def mark_sending(
     *,
     now: datetime,
     lease_beyond: datetime,
-) -> set[str]:
-    """Record that these calls are about to be written; returns the ids that may really be sent.
+) -> set[tuple[str, int]]:
+    """Record that these calls are about to be written; returns (id, fence) of what may really be sent.
 
     Missing from the answer: whoever lost the lease, or whose lease ends before `lease_beyond` (real clock),
     and whatever belongs to a lane that is paused or closed by now.
@@ -170,24 +170,28 @@ def mark_sending(
                 "id": claim.refund_id,
                 "fence": claim.fence,
                 "number": claim.number,
+                "asked": int(claim.look_first),
                 "snapshot": None if snapshot is None else json.dumps(snapshot),
             }
             for claim, snapshot in claims
         ],
     )
-    columns = {"id": "text", "fence": "bigint", "number": "integer", "snapshot": "text"}
+    columns = {"id": "text", "fence": "bigint", "number": "integer", "asked": "integer", "snapshot": "text"}
     source, ours = recordset(tx.dialect.name, columns), among(tx.dialect.name, "refunds.id")
     marked = run(
         tx,
         f"""UPDATE refunds SET sending_at = :now, key_sent_at = COALESCE(key_sent_at, :now),
                 look_first = false FROM {source}
             WHERE refunds.id = v.id AND refunds.fence = v.fence AND refunds.status = 'attempting'
-              AND refunds.lease_until > :lease_beyond AND {ours} AND {OPEN} RETURNING refunds.id""",
+              AND refunds.lease_until > :lease_beyond AND {ours} AND {OPEN}
+              AND (NOT refunds.look_first OR v.asked = 1)
+              AND EXISTS (SELECT 1 FROM payments p WHERE p.id = refunds.payment_id AND p.excess_minor = 0)
+            RETURNING refunds.id, refunds.fence""",
         {"rows": rows},
         now=now,
         lease_beyond=lease_beyond,
     )
-    ids = {row[0] for row in marked}
+    ids = {(row.id, row.fence) for row in marked}
     snapshot = "CAST(v.snapshot AS jsonb)" if tx.dialect.name == "postgresql" else "v.snapshot"
     run(
         tx,

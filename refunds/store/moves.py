@@ -42,9 +42,11 @@ def try_now(tx: Tx, refund: Refund, *, actor: str, why: str, now: datetime) -> N
     note(tx, refund, actor=actor, new=refund.status, why=why, now=now)
 
 
-def give_up_try(tx: Tx, refund: Refund, *, actor: str, why: str, now: datetime) -> None:
+def give_up_try(
+    tx: Tx, refund: Refund, *, actor: str, why: str, now: datetime, watch: Mapping[str, Any]
+) -> None:
     """Take an extra try of a failed refund back, and what was reserved for it."""
-    gone = {"due_at": None, "extra": False, "lost_leases": 0, "updated_at": now, **_ANEW}
+    gone = {"due_at": None, "extra": False, "lost_leases": 0, "updated_at": now, **_ANEW, **watch}
     tx.execute(update(tables.refunds).where(tables.refunds.c.id == refund.id).values(**gone))
     shift(tx, refund, reserved=-1)
     note(tx, refund, actor=actor, new=refund.status, why=why, now=now)

@@ -231,3 +231,12 @@ def _refund(row: Any) -> Refund:
     values["wait"] = Wait(values["wait"]) if values["wait"] else None
     values["extra"] = bool(values["extra"])
     return Refund(**values)
+
+
+def waiting_beyond_capture(tx: Tx, *, after: str, through: str) -> list[str]:
+    """Payments with an excess on which something still waits to be paid."""
+    sql = """SELECT p.id FROM payments p WHERE p.id > :after AND p.id <= :through AND p.excess_minor > 0
+        AND EXISTS (SELECT 1 FROM refunds r WHERE r.payment_id = p.id
+                    AND (r.status IN ('requested', 'queued') OR (r.status = 'failed' AND r.extra)))
+        ORDER BY p.id LIMIT 100"""
+    return [row[0] for row in tx.execute(text(sql), {"after": after, "through": through})]

@@ -36,9 +36,19 @@ def note(tx: Tx, *, by: str, why: str, now: datetime, working: bool) -> int:
     refunds = tables.refunds
     tx.execute(insert(tables.restores), [{"at": now, "by": by, "why": why}])
     may_pay = refunds.c.status.in_(
-        ("awaiting_approval", "held", "requested", "attempting", "queued", "needs_review", "failed"),
+        (
+            "awaiting_approval",
+            "held",
+            "requested",
+            "attempting",
+            "queued",
+            "needs_review",
+            "failed",
+            "in_doubt",
+            "submitted",
+        ),
     )
-    marked = update(refunds).where(may_pay, refunds.c.look_first.is_(False))
+    marked = update(refunds).where(may_pay)
     raised = refunds.c.fence + _FENCES
     fence = case((refunds.c.lease_until.is_not(None), refunds.c.fence), else_=raised) if working else raised
     return tx.execute(marked.values(look_first=True, fence=fence)).rowcount

@@ -172,7 +172,7 @@ def _refund_row(item: Settled, *, now: datetime) -> dict[str, Any]:
         "look_ups": verdict.look_ups,
         "absent_at": verdict.absent_at,
         "waiting_since": (claim.waiting_since if same else now) if waits else None,
-        "keep_extra": int(waits),
+        "keep_extra": int(waits or verdict.keep_extra),
         "new_episode": int(verdict.new_episode),
         "watch_at": verdict.watch_at,
         "watch_until": verdict.watch_until,

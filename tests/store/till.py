@@ -153,12 +153,13 @@ class Till:
         """Ids that may be sent."""
         with self.database.begin() as tx:
             real, now = clocks(tx)
-            return claims.mark_sending(
+            marked = claims.mark_sending(
                 tx,
                 [(claim, None) for claim in claimed],
                 now=now,
                 lease_beyond=real + call_limit,
             )
+            return {refund_id for refund_id, _ in marked}
 
     def take_over(self) -> list[str]:
         """What the sweep frees."""

@@ -89,7 +89,7 @@ def _short(tx: Tx, *, lease_until: datetime, **rest: Any) -> list[Claim]:
 _mark_sending = claims.mark_sending
 
 
-def _marked_regardless(tx: Tx, these: Any, *, lease_beyond: datetime, **rest: Any) -> set[str]:
+def _marked_regardless(tx: Tx, these: Any, *, lease_beyond: datetime, **rest: Any) -> set[tuple[str, int]]:
     return _mark_sending(tx, these, lease_beyond=lease_beyond - timedelta(seconds=50), **rest)
 
 

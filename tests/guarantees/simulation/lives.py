@@ -116,7 +116,6 @@ def _judge(world: World, shop: Shop, logs: Counter[str]) -> Judged:
     found.counts.update(
         refunds=len(shop.acknowledged),
         acknowledged=len(shop.acknowledged),
-        lost=sum(line.endswith("is lost") for line in found.money),
         sigterms=world.counts["sigterms"],
         flushes=world.counts["flushes"],
         unclear_outcomes=sum(ledger[name] for name in ledger if name.startswith("faults")),
