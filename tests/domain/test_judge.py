@@ -273,3 +273,8 @@ def test_an_unknown_outcome_of_what_was_never_sent_goes_to_a_person_with_its_wor
 @pytest.mark.parametrize(("code", "why"), [("timeout", "timeout"), ("", "no answer")])
 def test_a_doubt_says_what_was_seen_of_the_answer(code: str, why: str) -> None:
     assert attempted(FIRST, Answer(Outcome.UNKNOWN, code)).why == why
+
+
+@pytest.mark.parametrize(("code", "why"), [("not_reached", "not_reached"), ("", "unavailable")])
+def test_an_outage_says_what_was_seen_of_it(code: str, why: str) -> None:
+    assert attempted(FIRST, Answer(Outcome.UNAVAILABLE, code)).why == why
