@@ -21,7 +21,7 @@ _OUTCOMES = ("tests/flow/test_outcomes.py", "tests/flow/test_watch.py")
 TARGETS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "refunds/domain/abilities.py": _domain("abilities"),
     "refunds/domain/balance.py": _domain("balance"),
-    "refunds/domain/judge.py": _domain("judge", "look_up", "limits"),
+    "refunds/domain/judge.py": _domain("judge", "look_up", "reasons_told", "limits"),
     "refunds/domain/money.py": _domain("money"),
     "refunds/domain/outcome.py": _domain("outcome", "judge"),
     "refunds/domain/schedule.py": _domain("deferral", "promised_times", "schedule", "clock_changes"),
