@@ -24,7 +24,9 @@ TARGETS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "refunds/domain/judge.py": _domain("judge", "look_up", "reasons_told", "limits"),
     "refunds/domain/money.py": _domain("money"),
     "refunds/domain/outcome.py": _domain("outcome", "judge"),
-    "refunds/domain/schedule.py": _domain("deferral", "promised_times", "schedule", "clock_changes"),
+    "refunds/domain/schedule.py": _domain(
+        "deferral", "promised_times", "long_unpaid", "schedule", "clock_changes"
+    ),
     "refunds/domain/status.py": (("tests/docs/test_state_machine.py",), *_domain("status")),
     "refunds/domain/text.py": _domain("text"),
     "refunds/domain/watch.py": _domain("watch", "promised_times"),
