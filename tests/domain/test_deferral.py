@@ -74,3 +74,7 @@ def test_waits_between_look_ups_grow_and_the_last_one_repeats(steps: tuple[timed
 
     assert waits == [*steps, *[steps[-1]] * 3]
     assert waits == sorted(waits)
+
+
+def test_no_deferral_of_ours_is_longer_than_an_hour_and_the_first_is_a_quarter_of_a_minute() -> None:
+    assert (deferral(0, jitter=1.0), deferral(99, jitter=1.0)) == (timedelta(seconds=15), timedelta(hours=1))

@@ -258,18 +258,3 @@ def test_the_places_cover_every_way_into_an_attempt() -> None:
         (Status.QUEUED, True),
         (Status.FAILED, True),
     }
-
-
-def test_an_unknown_outcome_of_what_was_never_sent_goes_to_a_person_with_its_words() -> None:
-    """It may have been paid before this database's memory: there is no call whose end could be waited for."""
-    for standing, grade in product(standings(), Grade):
-        answer = Answer(Outcome.UNKNOWN, "restored_backup", "an old backup was restored", sent=False)
-        verdict = attempted(standing, answer, grade=grade)
-        assert (verdict.status, verdict.why) == (Status.NEEDS_REVIEW, "an old backup was restored")
-        assert verdict.notices == (NoticeKind.OUTCOME_UNKNOWN,)
-        assert (verdict.free_slot, verdict.counted) == (False, False)
-
-
-@pytest.mark.parametrize(("code", "why"), [("timeout", "timeout"), ("", "no answer")])
-def test_a_doubt_says_what_was_seen_of_the_answer(code: str, why: str) -> None:
-    assert attempted(FIRST, Answer(Outcome.UNKNOWN, code)).why == why

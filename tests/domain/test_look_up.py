@@ -1,7 +1,7 @@
 """What a look-up means for a refund in doubt or submitted: only knowledge ends doubt, never time."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import product
 
 import pytest
@@ -241,3 +241,37 @@ def test_time_alone_never_turns_in_doubt_into_failed(
     if found.finding not in {Finding.DECLINED, Finding.ABSENT}:
         assert not verdict.counted
         assert not verdict.new_key
+
+
+@pytest.mark.parametrize(
+    ("standing", "why"),
+    [(_IN_DOUBT, "nobody can tell"), (_SUBMITTED, "not final in time")],
+)
+def test_what_took_too_long_goes_to_a_person_with_the_reason(standing: Standing, why: str) -> None:
+    verdict = looked_up(replace(standing, waiting_since=NOW - 30 * DAY), Finding.UNCLEAR)
+    assert (verdict.status, verdict.why) == (Status.NEEDS_REVIEW, why)
+
+
+@pytest.mark.parametrize("grade", [Grade.KEY, Grade.NEITHER])
+def test_what_a_gateway_has_accepted_waits_for_its_final_word_even_where_no_key_lives(grade: Grade) -> None:
+    standing = replace(_SUBMITTED, key_sent_at=NOW - 2 * KEY_LIFE)
+    assert looked_up(standing, Finding.UNCLEAR, grade=grade).status is Status.SUBMITTED
+
+
+def test_the_first_absence_counts_as_one_more_look_up() -> None:
+    assert looked_up(replace(_IN_DOUBT, look_ups=3), Finding.ABSENT).look_ups == 4
+
+
+def test_proven_absence_of_a_first_try_alarms_nobody() -> None:
+    assert looked_up(_ABSENT_ONCE, Finding.ABSENT).notices == ()
+
+
+@pytest.mark.parametrize(
+    ("key_sent_at", "new_key"),
+    [(SENT, False), (NOW - KEY_LIFE, True), (NOW - KEY_LIFE + TICK, False), (None, True)],
+)
+def test_a_key_whose_last_sending_is_unknown_is_as_old_as_its_first(
+    key_sent_at: datetime | None, new_key: bool
+) -> None:
+    standing = replace(_ABSENT_ONCE, sending_at=None, key_sent_at=key_sent_at)
+    assert looked_up(standing, Finding.ABSENT).new_key is new_key

@@ -11,11 +11,10 @@ from refunds.domain.schedule import local_date
 from refunds.domain.status import Status
 from refunds.domain.watch import WATCH_STEPS
 from refunds.flow.attempt import Attempted, Resolved
-from refunds.flow.operate import cancel, retry_now
+from refunds.flow.operate import cancel
 from refunds.flow.pauses import pause
 from refunds.flow.refusal import Refusal
 from refunds.flow.settle import settle
-from refunds.flow.unpaid import tell_long_unpaid
 from refunds.store import claims, leases, moves, refunds
 from refunds.store.accounts import DEFAULT
 from refunds.store.claim import Claim
@@ -56,30 +55,6 @@ def test_a_refund_that_the_gateway_took_back_has_three_new_days(either_house: Ho
     assert TAKEN_BACK in house.notices(refund_id)
     assert (house.paid_minor(refund_id), house.doubled()) == (500, [])
     assert house.broken_sums() == []
-
-
-def test_a_try_now_of_what_was_taken_back_leaves_its_first_day_as_it_was(house: House) -> None:
-    payment = house.payment("20.00", PAID_BACK, DECLINE)
-    refund_id = house.refund(payment, "5.00")
-
-    with house.working():
-        house.until(refund_id, Status.REFUNDED)
-        taken_back = _when_watched(house, refund_id, Status.QUEUED)
-        retry_now(house.parts, refund_id, actor="op@desk", reason="customer waits")
-        eventually(lambda: len(house.attempts(refund_id)) == 2 and house.get(refund_id).due_at is not None)
-        tried = house.get(refund_id)
-
-    assert (tried.status, tried.due_at) == (Status.QUEUED, taken_back.due_at)
-
-
-def test_what_was_taken_back_today_is_not_said_to_be_long_unpaid(house: House) -> None:
-    refund_id = house.refund(house.payment("20.00", PAID_BACK), "5.00")
-    with house.working():
-        house.until(refund_id, Status.REFUNDED)
-        house.pass_time(timedelta(days=4))
-        _when_watched(house, refund_id, Status.QUEUED)
-
-    assert tell_long_unpaid(house.parts) == 0
 
 
 def test_what_the_same_card_cannot_take_again_goes_to_a_person(house: House) -> None:
