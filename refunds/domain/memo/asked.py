@@ -1,14 +1,17 @@
 """What a memo is asked for: quantities, shipping, adjustments, as the shops read the arguments of their APIs.
 
-Magento 1: `Creditmemo\\Api::create`, `Service\\Order`, `Locale::getNumber`. Magento 2: `Webapi\\ServiceInputProcessor`
-and the two services `RefundOrder` and `RefundInvoice`.
+Magento 1: `Creditmemo/Api::create`, `Service/Order`, `Locale::getNumber`. Magento 2:
+`Webapi/ServiceInputProcessor` and the two services `RefundOrder` and `RefundInvoice`.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from refunds.domain.memo import php
+
+_LINE_KEY: Final = re.compile(r"L([0-9]{1,9})", re.ASCII)
 
 
 class InvalidInputError(Exception):
@@ -80,10 +83,8 @@ def _array_key(key: Any) -> str:
 
 
 def _line_of_key(key: str, lines: frozenset[int]) -> int | None:
-    if not key.startswith("L") or not key[1:].isascii() or not key[1:].isdigit():
-        return None
-    number = int(key[1:4])
-    return number if key == f"L{number}" and number in lines else None
+    found = _LINE_KEY.fullmatch(key)
+    return int(found[1]) if found and int(found[1]) in lines else None
 
 
 def _local_number(value: Any) -> Any:
@@ -125,7 +126,9 @@ def asked_of_magento_2(body: Any, lines: frozenset[int]) -> Asked:
     if not isinstance(body, Mapping):
         return Asked()
     named = _named_of_magento_2(body.get("items"))
-    _check_keys(body.get("comment"), _COMMENT_KEYS)
+    comment = body.get("comment")
+    _check_keys(comment, _COMMENT_KEYS)
+    _typed(_plain_keys(comment) if isinstance(comment, Mapping) else {}, "is_visible_on_front")
     given = body.get("arguments")
     _check_keys(given, _ARGUMENT_KEYS)
     arguments = _plain_keys(given) if isinstance(given, Mapping) else {}
@@ -152,6 +155,7 @@ _ARGUMENT_KEYS = frozenset(
 )
 _ITEM_KEYS = frozenset({"line", "orderitemid", "qty", "extensionattributes"})
 _COMMENT_KEYS = frozenset({"comment", "isvisibleonfront", "extensionattributes"})
+_INTEGERS = frozenset({"line", "order_item_id", "is_visible_on_front"})
 _FOREIGN = -1
 """An id that is no line of the order."""
 
@@ -195,7 +199,7 @@ def _typed(document: Mapping[str, Any], name: str) -> float | None:
     if value is None:
         return None
     if not php.is_numeric(value):
-        kind = "int" if name in {"line", "order_item_id"} else "float"
+        kind = "int" if name in _INTEGERS else "float"
         raise InvalidInputError(
             f'Error occurred during "{name}" processing. '
             f'Invalid type for value: "{str(value)[:40]}". Expected Type: "{kind}".'

@@ -1,4 +1,4 @@
-"""One case: an order, what is asked for, and what the shop answered; ours beside it, and where they differ."""
+"""One case: an order, what is asked for, what the shop answered; our answer, and where the two differ."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ from refunds.domain.memo import php
 from refunds.domain.memo.asked import InvalidInputError, asked_of_magento_1, asked_of_magento_2
 from refunds.domain.memo.fields import fields_of
 from refunds.domain.memo.making import crashed, make
-from refunds.domain.memo.order import Invoice, Order
+from refunds.domain.memo.order import Invoice, InvoiceSums, Order
 from refunds.domain.memo.reading import CaseError, mapping, read_invoice, read_order
-from refunds.domain.memo.reasons import Reason, Refused, joined, recorded_reasons
+from refunds.domain.memo.reasons import Reason, Refused, recorded_reasons
 from refunds.domain.memo.rules import RULES, Rules, Settings, Shop
 
 _SHIPPING_WITH_TAX: Final = 2
@@ -19,7 +19,9 @@ _EXACT: Final = Decimal("0.005")
 _TIE: Final = Decimal("0.0101")
 """One cent, and what the fourth decimal may add."""
 _STORE_CREDIT_ARGUMENT: Final = 3
-_NOT_AMOUNTS: Final = frozenset({"line", "items", "comments", "order_currency_code", "invoice_id", "transaction_id"})
+_NOT_AMOUNTS: Final = frozenset(
+    {"line", "items", "comments", "order_currency_code", "invoice_id", "transaction_id"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +41,9 @@ class Answer:
 def answer(case: Mapping[str, Any]) -> Answer:
     """The shop's answer to a case with `order`, `items` and `input`.
 
-    A case with `via` is Magento 2's, any other Magento 1's; `version` names one of rules.Shop instead. Raises
-    reading.CaseError for a case that is none.
+    A case with `via` is Magento 2's, any other Magento 1's; `version` names one of rules.Shop instead. One
+    with `via` invoice needs `invoice`: without, the order was paid offline, and no such invoice is credited.
+    Raises reading.CaseError for a case that is none.
     """
     rules = _rules(case)
     if "order" in case and case["order"] is None:
@@ -69,9 +72,8 @@ def differences(case: Mapping[str, Any], ours: Answer) -> list[str]:
         told = "the shop made a memo" if result["ok"] else "the shop refused"
         return [f"ok: {told}, we {_told(ours)}"]
     if ours.refused is not None:
-        theirs = recorded_reasons(result)
-        same = theirs == ours.refused.reasons
-        return [] if same else [f"reason: {_listed(theirs)}, ours {_listed(ours.refused.reasons)}"]
+        theirs, mine = recorded_reasons(result), ours.refused.reasons
+        return [] if _is_same(theirs, mine) else [f"reason: {_listed(theirs)}, ours {_listed(mine)}"]
     tags = case.get("tags")
     allowed = _TIE if isinstance(tags, list) and "float_tie" in tags else _EXACT
     theirs_memo = mapping(result.get("creditmemo"), "result.creditmemo")
@@ -100,32 +102,33 @@ def _made(
             if isinstance(early, Refused) and early.reasons == (Reason.CANNOT_BE_CREATED,):
                 return early
         return crashed(error)
+    of_invoice = case.get("via") == "invoice"
     draft = make(
         order=order,
         asked=asked,
         rules=rules,
         settings=settings,
-        invoice=invoice,
+        invoice=_whole_order(order) if of_invoice and invoice is None else invoice,
+        invoice_allows=not (of_invoice and invoice is None),
         to_store_credit=len(extra) > _STORE_CREDIT_ARGUMENT and php.is_true(extra[_STORE_CREDIT_ARGUMENT]),
     )
-    if case.get("via") == "invoice" and invoice is None:
-        return _invoice_paid_offline(draft if isinstance(draft, Refused) else None)
     if isinstance(draft, Refused):
         return draft
     return fields_of(draft, comment=_comment(asking, extra, rules))
 
 
-def _invoice_paid_offline(otherwise: Refused | None) -> Refused:
-    """Magento 2 never credits the invoice of an order paid offline; observed on 2.2.5."""
-    complaint = "We can't create creditmemo for the invoice."
-    if otherwise is None:
-        return Refused((Reason.INVOICE_CANNOT_BE_CREDITED,), joined([complaint]))
-    if not otherwise.message.startswith(joined([])):
-        return otherwise
-    _, _, rest = otherwise.message.partition("\n")
-    return Refused(
-        (Reason.INVOICE_CANNOT_BE_CREDITED, *otherwise.reasons), joined([complaint, *rest.split("\n")])
-    )
+def _whole_order(order: Order) -> Invoice:
+    """The invoice of an order that has one: everything that was invoiced."""
+    sums = {
+        side: InvoiceSums(
+            shipping=of_order.shipping,
+            shipping_tax=of_order.shipping_tax,
+            shipping_compensation=of_order.shipping_compensation,
+            tax=of_order.tax_invoiced,
+        )
+        for side, of_order in order.sums.items()
+    }
+    return Invoice(sums=sums, qtys={line.line: line.qty_invoiced for line in order.lines})
 
 
 def _unknown_order(rules: Rules) -> Refused:
@@ -148,7 +151,8 @@ def _settings(case: Mapping[str, Any]) -> Settings:
     return Settings(
         shipping_with_tax=php.number(store.get("tax/sales_display/shipping")) == _SHIPPING_WITH_TAX,
         tax_after_discount=php.number(store.get("tax/calculation/apply_after_discount")) == 1,
-        zero_total_allowed=php.number(store.get("sales/zerograndtotal_creditmemo/allow_zero_grandtotal")) == 1,
+        zero_total_allowed=php.number(store.get("sales/zerograndtotal_creditmemo/allow_zero_grandtotal"))
+        == 1,
     )
 
 
@@ -161,9 +165,7 @@ def _comment(asking: Any, extra: list[Any], rules: Rules) -> str | None:
     return words if isinstance(words, str) and php.is_true(words) else None
 
 
-def _differing(
-    theirs: Mapping[str, Any], ours: Mapping[str, Any], where: str, allowed: Decimal
-) -> list[str]:
+def _differing(theirs: Mapping[str, Any], ours: Mapping[str, Any], where: str, allowed: Decimal) -> list[str]:
     found = []
     for name, value in theirs.items():
         if name in _NOT_AMOUNTS or isinstance(value, bool):
@@ -199,6 +201,14 @@ def _decimal(value: Any, where: str) -> Decimal:
     if not amount.is_finite():
         raise CaseError(f"result.creditmemo.{where}", "is not a number")
     return amount
+
+
+def _is_same(theirs: tuple[Reason, ...], ours: tuple[Reason, ...]) -> bool:
+    if theirs == (Reason.CRASH,):
+        # A shop's crash says nothing of why; what is asked of us is a clear refusal.
+        return True
+    invoice = Reason.INVOICE_CANNOT_BE_CREDITED
+    return set(theirs) == set(ours) or (invoice in theirs and invoice in ours)
 
 
 def _told(ours: Answer) -> str:

@@ -1,7 +1,8 @@
 """The collectors of a memo's sums, in the shops' order: subtotal, discount, shipping, tax, adjustments.
 
-Magento, `Order/Creditmemo/Total/{Subtotal,Discount,Shipping,Tax,Grand}.php`; each changes the grand total of both
-currencies. The order of additions and multiplications is the shops': in doubles it decides the last cent.
+Magento, `Order/Creditmemo/Total/{Subtotal,Discount,Shipping,Tax,Grand}.php`; each changes the grand total of
+both currencies. The order of additions and multiplications is the shops': in doubles it decides the last
+cent.
 """
 
 from refunds.domain.memo import php
@@ -27,8 +28,8 @@ class NoShippingError(Exception):
 def collect(draft: Draft) -> None:
     """Fill in every sum of the memo.
 
-    Raises ShippingError, NoShippingError, draft.TooManyError for what the shop refuses, php.ShopCrashError for
-    what it dies of.
+    Raises ShippingError, NoShippingError, draft.TooManyError for what the shop refuses, php.ShopCrashError
+    for what it dies of.
     """
     collect_subtotal(draft)
     collect_discount(draft)
@@ -53,14 +54,14 @@ def _row(draft: Draft, item: Item) -> None:
     if draft.rules.is_magento_2 and item.line.qty_invoiced <= 0:
         shared = False
     has_incl_tax = all(item.line.sums[side].row_incl_tax is not None for side in Side)
-    for side, sums, line in line_sums(item):
+    for side, item_sums, line in line_sums(item):
         row = line.row_invoiced - line.amount_refunded
         if shared:
             row = draft.remainders.round(item.share(row, item.pieces), REGULAR[side])
-        sums.row = row
+        item_sums.row = row
         if has_incl_tax:
             per_piece = php.divided(line.row_incl_tax or 0.0, item.line.qty_ordered)
-            sums.row_incl_tax = draft.remainders.round(per_piece * item.pieces, INCLUDING[side])
+            item_sums.row_incl_tax = draft.remainders.round(per_piece * item.pieces, INCLUDING[side])
 
 
 def collect_discount(draft: Draft) -> None:
@@ -72,12 +73,12 @@ def collect_discount(draft: Draft) -> None:
     for item in draft.priced():
         if not item.line.sums[Side.ORDER].discount_invoiced:
             continue
-        for side, sums, line in line_sums(item):
+        for side, item_sums, line in line_sums(item):
             discount = line.discount_invoiced - line.discount_refunded
             if not item.is_last:
                 share = item.share(discount, item.reckoned)
                 discount = draft.remainders.round(share, REGULAR[side], negative=True)
-            sums.discount = discount
+            item_sums.discount = discount
             totals[side] += discount
     for side, sums, _ in draft.sides():
         sums.discount = totals[side]

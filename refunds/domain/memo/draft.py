@@ -1,4 +1,4 @@
-"""A memo while its collectors fill it: quantities, sums in both currencies, and the remainders of rounding."""
+"""A memo while its collectors fill it: quantities, sums in both currencies, the remainders of rounding."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -35,9 +35,9 @@ class Item:
 
     @property
     def pieces(self) -> float:
-        """The quantity as the shop counts it: cut to whole pieces where the line has only those, never below 0.
+        """The quantity as the shop counts it: whole pieces where the line has only those, never below 0.
 
-        Raises TooManyError where it is more than is left (`Creditmemo\\Item::setQty`, in 2.2 `processQty`).
+        Raises TooManyError where it is more than is left (`Creditmemo/Item::setQty`, in 2.2 `processQty`).
         """
         asked = self.qty if self.line.is_qty_decimal else float(php.integer(self.qty))
         pieces = asked if asked > 0 else 0.0
@@ -52,7 +52,7 @@ class Item:
 
     @property
     def is_last(self) -> bool:
-        """Whether the item takes all that is left of its line (`Creditmemo\\Item::isLast`)."""
+        """Whether the item takes all that is left of its line (`Creditmemo/Item::isLast`)."""
         if php.text(self.pieces) != php.text(self.line.qty_to_refund):
             return False
         return not (self.rules.last_needs_all_invoiced and self.line.qty_to_invoice)
@@ -82,12 +82,13 @@ class MemoSums:
 
     @property
     def adjustment(self) -> float:
+        """What the adjustments come to."""
         return (self.adjustment_positive or 0.0) - (self.adjustment_negative or 0.0)
 
 
 @dataclass(slots=True)
 class Remainders:
-    """What rounding left over, one remainder a kind (`Math\\Calculator::deltaRound`).
+    """What rounding left over, one remainder a kind (`Math/Calculator::deltaRound`).
 
     Row totals, discounts and tax share the remainder of their currency, in the order of the collectors.
     """

@@ -54,7 +54,10 @@ def _totals(draft: Draft) -> list[tuple[str, float | None]]:
 
 
 def _item(item: Item, show: Callable[[float | None], str | None]) -> dict[str, Any]:
-    fields: dict[str, Any] = {"line": item.line.line, "qty": show(item.qty if item.rules.is_magento_2 else item.pieces)}
+    fields: dict[str, Any] = {
+        "line": item.line.line,
+        "qty": show(item.qty if item.rules.is_magento_2 else item.pieces),
+    }
     both = []
     for side in Side:
         sums, line = item.sums[side], item.line.sums[side]

@@ -22,11 +22,13 @@ def make(
     rules: Rules,
     settings: Settings,
     invoice: Invoice | None = None,
+    invoice_allows: bool = True,
     to_store_credit: bool = False,
 ) -> Draft | Refused:
     """The memo that the shop would make of this order, or its refusal.
 
-    Checks come in the shop's own order, so that of two reasons the shop's first is told. `to_store_credit` is
+    Checks come in the shop's own order, so that of two reasons the shop's first is told. `invoice_allows` is
+    false for an invoice that Magento 2 credits by no means, such as one paid offline. `to_store_credit` is
     Magento 1's: money to the customer's credit there, which guests do not have.
     """
     if not rules.is_magento_2 and not may_be_credited(order):
@@ -45,7 +47,7 @@ def make(
     except php.ShopCrashError as error:
         return crashed(error)
     if rules.is_magento_2:
-        return complaints_of_magento_2(draft, asked) or draft
+        return complaints_of_magento_2(draft, asked, invoice_allows=invoice_allows) or draft
     if to_store_credit and order.of_guest:
         return Refused((Reason.STORE_CREDIT_OF_GUEST,), STORE_CREDIT_OF_GUEST)
     return over_paid_of_magento_1(draft) or draft
@@ -60,7 +62,7 @@ def _drawn_up(order: Order, asked: Asked, rules: Rules, settings: Settings, invo
     items = [
         Item(line=line, qty=qty, rules=rules)
         for line in order.lines
-        if (qty := _quantity(line, order, asked, rules, invoice)) is not None
+        if (qty := _quantity(line, asked, rules, invoice)) is not None
     ]
     for item in items:
         item.pieces  # noqa: B018 - the shop refuses a quantity before it sums anything up
@@ -72,15 +74,13 @@ def _drawn_up(order: Order, asked: Asked, rules: Rules, settings: Settings, invo
     return draft
 
 
-def _quantity(
-    line: Line, order: Order, asked: Asked, rules: Rules, invoice: Invoice | None
-) -> float | None:
+def _quantity(line: Line, asked: Asked, rules: Rules, invoice: Invoice | None) -> float | None:
     """How much of a line comes into the memo; None where the line stays out of it."""
     limit = None if invoice is None else invoice.limit(line.line)
     if invoice is not None and (limit is None or limit <= 0):
         return None
     if line.is_dummy:
-        return _quantity_of_dummy(line, order, asked)
+        return _quantity_of_dummy(line, asked)
     if line.line in asked.qtys:
         qty = asked.qtys[line.line]
     elif not asked.names_items:
@@ -92,7 +92,7 @@ def _quantity(
     return qty if limit is None else min(qty, limit)
 
 
-def _quantity_of_dummy(line: Line, order: Order, asked: Asked) -> float | None:
+def _quantity_of_dummy(line: Line, asked: Asked) -> float | None:
     """A dummy comes along as one piece where the lines that carry its price come in."""
     if not asked.names_items:
         return 1.0

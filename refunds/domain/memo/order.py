@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import cached_property
 
+
 class Side(Enum):
     """The two currencies of a shop; the value is the prefix of the fields."""
 
@@ -106,7 +107,7 @@ class InvoiceSums:
 
 @dataclass(frozen=True, slots=True)
 class Invoice:
-    """The invoice that a memo is made of: its sums, and how much of each line it covers and has given back."""
+    """The invoice that a memo is made of: its sums, what it covers of each line and has given back."""
 
     sums: Mapping[Side, InvoiceSums]
     qtys: Mapping[int, float] = field(default_factory=dict[int, float])
@@ -121,7 +122,7 @@ class Invoice:
 def with_parents(lines: list[tuple[Line, str]]) -> tuple[Line, ...]:
     """Lines that know their children and whether they are dummies, from lines and their product types.
 
-    Magento, `Order\\Item::isDummy`: of a bundle priced by its parts the container is the dummy, of a
+    Magento, `Order/Item::isDummy`: of a bundle priced by its parts the container is the dummy, of a
     configurable product (and of a bundle with a price of its own) the part is.
     """
     types = {line.line: kind for line, kind in lines}

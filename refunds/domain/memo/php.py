@@ -8,11 +8,13 @@ import math
 import re
 from typing import Any, Final
 
-_LEADING_NUMBER: Final = re.compile(r"[ \t\n\r\v\f]*([+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)")
+_LEADING_NUMBER: Final = re.compile(
+    r"[ \t\n\r\v\f]*([+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)"
+)
 _SIGNIFICANT_DIGITS: Final = 14
 """PHP's `precision`: how many digits of a double survive as text."""
 _EXACT_BELOW: Final = 1e15
-_LONG: Final = 64
+_LONG: Final = 1 << 64
 
 
 class ShopCrashError(ArithmeticError):
@@ -46,7 +48,7 @@ def divided(dividend: float, divisor: float) -> float:
 
 
 def number(value: Any) -> float:
-    """The value cast to float: text counts as far as it begins like a number, a list by being empty or not."""
+    """The value cast to float: text counts as far as it begins like a number, a list if it is not empty."""
     match value:
         case str():
             found = _LEADING_NUMBER.match(value)
@@ -76,8 +78,8 @@ def integer(value: float) -> int:
     """The value cast to int: fractions are cut, no number is 0, what is too large wraps around."""
     if not math.isfinite(value):
         return 0
-    wrapped = int(value) % 2**_LONG
-    return wrapped - 2**_LONG if wrapped >= 2 ** (_LONG - 1) else wrapped
+    wrapped = int(value) % _LONG
+    return wrapped - _LONG if wrapped >= _LONG // 2 else wrapped
 
 
 def text(value: float) -> str:

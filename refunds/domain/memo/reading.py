@@ -8,7 +8,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from refunds.domain.memo import php
-from refunds.domain.memo.order import Invoice, InvoiceSums, Line, LineSums, Order, OrderSums, Side, with_parents
+from refunds.domain.memo.order import (
+    Invoice,
+    InvoiceSums,
+    Line,
+    LineSums,
+    Order,
+    OrderSums,
+    Side,
+    with_parents,
+)
 from refunds.domain.memo.rules import Rules
 
 MOST_LINES = 10_000

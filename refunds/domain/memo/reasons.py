@@ -38,12 +38,14 @@ class Refused:
 
 
 _WORDS: Final = (
-    (Reason.ORDER_UNKNOWN, r"order does not exist|order not exists|requested order not|entity doesn't exist|No such entity"),
+    (
+        Reason.ORDER_UNKNOWN,
+        r"order does not exist|order not exists|requested order not|entity doesn't exist|No such entity",
+    ),
     (Reason.INVOICE_CANNOT_BE_CREDITED, r"creditmemo for the invoice"),
     (
         Reason.CANNOT_BE_CREATED,
-        r"memo for requested order can not be created|creditmemo can not be created when"
-        r"|does not allow a creditmemo|create creditmemo for the order",
+        r"(?:memo for requested order|creditmemo) can not be created|not allow a creditmemo|memo for the order",
     ),
     (Reason.STORE_CREDIT_OF_GUEST, r"store credit"),
     (Reason.OVER_PAID, r"Maximum amount available to refund|most money available to refund"),

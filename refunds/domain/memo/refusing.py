@@ -1,8 +1,8 @@
 """The checks of a memo: may this order be credited at all, and is the memo within what was paid.
 
-Magento 1: `Order::canCreditmemo`, `Creditmemo::refund`. Magento 2: `Validation\\CanRefund`, `QuantityValidator`,
-`TotalsValidator`, `Item\\Validation\\CreationQuantityValidator`. All money checks are in base currency, but for the
-first, which is in the order's.
+Magento 1: `Order::canCreditmemo`, `Creditmemo::refund`. Magento 2: `Validation/CanRefund`,
+`QuantityValidator`, `TotalsValidator`, `Item/Validation/CreationQuantityValidator`. All money checks are in
+base currency, but for the first, which is in the order's.
 """
 
 from refunds.domain.memo import php
@@ -30,9 +30,11 @@ def over_paid_of_magento_1(draft: Draft) -> Refused | None:
     return Refused((Reason.OVER_PAID,), f"Maximum amount available to refund is {shown}")
 
 
-def complaints_of_magento_2(draft: Draft, asked: Asked) -> Refused | None:
+def complaints_of_magento_2(draft: Draft, asked: Asked, *, invoice_allows: bool) -> Refused | None:
     """Everything that Magento 2 complains of in a memo, in one refusal; None where it makes the memo."""
     lines = [*_of_order(draft.order), *_of_quantities(draft), *_of_total(draft)]
+    if not invoice_allows:
+        lines.append("We can't create creditmemo for the invoice.")
     if asked.lacks_id:
         return Refused((Reason.INVALID_INPUT,), "ID required")
     lines += [line for number, qty in asked.named for line in _of_named(draft.order, number, qty)]

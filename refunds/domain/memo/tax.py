@@ -1,7 +1,7 @@
 """The tax collector: tax and discount tax compensation of items and shipping, never more than is left.
 
-Magento, `Order/Creditmemo/Total/Tax.php`. Compensation is the tax that a discount on prices with tax takes off
-twice and that is given back with the row; Magento 1 calls it hidden tax.
+Magento, `Order/Creditmemo/Total/Tax.php`. Compensation is the tax inside a discount on prices with tax,
+which is given back beside the tax; Magento 1 calls it hidden tax.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class _Collected:
 
 
 def collect_tax(draft: Draft) -> None:
-    """Add tax and compensation to the memo; tax that it already holds (fixed product tax) counts for the cap."""
+    """Add tax and compensation to the memo; tax that it holds (fixed product tax) counts for the cap."""
     collected = {side: _Collected() for side in Side}
     for item in draft.priced():
         _collect_item(draft, item, collected)
