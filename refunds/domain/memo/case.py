@@ -177,7 +177,7 @@ def _differing(theirs: Mapping[str, Any], ours: Mapping[str, Any], where: str, a
 
 
 def _differing_items(theirs: Mapping[str, Any], ours: Mapping[str, Any], allowed: Decimal) -> list[str]:
-    listed = theirs.get("items") or []
+    listed = theirs.get("items", [])
     if not isinstance(listed, list):
         raise CaseError("result.creditmemo.items", "must be a list")
     items = {mapping(item, "result.creditmemo.items").get("line"): item for item in listed}

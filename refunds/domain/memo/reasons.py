@@ -45,7 +45,7 @@ _WORDS: Final = (
     (Reason.INVOICE_CANNOT_BE_CREDITED, r"creditmemo for the invoice"),
     (
         Reason.CANNOT_BE_CREATED,
-        r"(?:memo for requested order|creditmemo) can not be created|not allow a creditmemo|memo for the order",
+        r"(?:for requested order|creditmemo) can not be created|not allow a creditmemo|memo for the order",
     ),
     (Reason.STORE_CREDIT_OF_GUEST, r"store credit"),
     (Reason.OVER_PAID, r"Maximum amount available to refund|most money available to refund"),
