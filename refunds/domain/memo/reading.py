@@ -98,7 +98,8 @@ def _order_sums(order: Mapping[str, Any], side: Side, rules: Rules) -> OrderSums
         shipping_incl_tax=_maybe(order, "order", f"{side.value}shipping_incl_tax"),
         shipping_tax=amount("shipping_tax_amount"),
         shipping_tax_refunded=amount("shipping_tax_refunded"),
-        shipping_compensation=amount(f"shipping_{called}_amount"),
+        # Magento 2 cuts the name of this one field in base currency short.
+        shipping_compensation=amount(f"shipping_{called}_amount") or amount(f"shipping_{called}_amnt"),
         shipping_compensation_refunded=amount(f"shipping_{called}_refunded"),
         shipping_discount=amount("shipping_discount_amount"),
         shipping_incl_tax_of_memos=amount("shipping_incl_tax_refunded"),
