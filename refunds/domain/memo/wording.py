@@ -1,5 +1,7 @@
 """Amounts as shops write them: in messages with the sign of the currency, in fields as decimal text."""
 
+import math
+
 from refunds.domain.memo.order import Order
 
 _SIGNS = {"USD": "$", "EUR": "\u20ac", "GBP": "\u00a3"}
@@ -15,7 +17,9 @@ def in_base(order: Order, amount: float) -> str:
 
 
 def stored(amount: float) -> str:
-    """The amount with the four decimals that the shop keeps, rounded as `sprintf` does."""
+    """The amount with the four decimals that the shop keeps, as `sprintf` rounds; 0 for what is no number."""
+    if not math.isfinite(amount):
+        return stored(0.0)
     kept = min(max(amount, -_MOST_STORED), _MOST_STORED)
     shown = f"{kept:.{_STORED_PLACES}f}"
     return shown.removeprefix("-") if float(shown) == 0 else shown

@@ -220,3 +220,21 @@ def test_asking_for_the_same_again_makes_another_memo() -> None:
     again |= {"amount_refunded": "10.00", "base_amount_refunded": "10.00"}
     first, second = memo(case(asked, line(0, qty="3", row="30.00"))), memo(case(asked, again))
     assert first["grand_total"] == second["grand_total"] == "10.0000"
+
+
+def test_a_line_whose_rest_was_canceled_is_last() -> None:
+    ended = line(0, qty="2", row="5.005") | {"qty_invoiced": "1", "qty_canceled": "1"}
+    assert memo(case(None, ended))["items"][0]["row_total"] == "5.0050"
+
+
+def test_one_cent_more_than_was_paid_is_refused() -> None:
+    assert refusal(case(None, line(0), of=order(total_paid="9.99")))[0] == "over_paid"
+    assert memo(case(None, line(0), of=order(total_paid="9.995")))["grand_total"] == "10.0000"
+
+
+@pytest.mark.parametrize("shop", ["1", "2.2", "2.4"])
+def test_the_most_shipping_is_the_exact_rest_in_the_orders_currency(shop: str) -> None:
+    sums = {"shipping_amount": "9.13", "base_shipping_amount": "10.00"}
+    given = {"shipping_refunded": "3.05", "base_shipping_refunded": "3.33"}
+    made = case(asking(shop, {0: 1}, shipping_amount=6.67), line(0), shop=shop, of=order(**sums, **given))
+    assert amount(memo(made), "shipping_amount") == amount({"is": "6.08"}, "is")

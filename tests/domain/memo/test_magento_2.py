@@ -192,6 +192,12 @@ def test_what_is_left_of_shipping_with_tax_is_told_by_version(shop: str, with_ta
     assert (made["shipping_incl_tax"], made["base_shipping_incl_tax"]) == ("6", with_tax)
 
 
+def test_what_is_left_of_shipping_with_tax_is_never_less_than_nothing() -> None:
+    given = {"shipping_refunded": "5.00", "shipping_tax_refunded": "2.00"}
+    made = memo(_made({"items": []}, of=order(**_SHIPPED | given), shop="2.4"))
+    assert made["base_shipping_incl_tax"] == "0"
+
+
 def test_the_last_memo_takes_all_tax_that_is_left() -> None:
     of = order(tax_invoiced="1.03", tax_refunded="0.50")
     last = line(0, tax_invoiced="0.50")
