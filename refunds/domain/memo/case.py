@@ -167,10 +167,10 @@ def _comment(asking: Any, extra: list[Any], rules: Rules) -> str | None:
 
 def _differing(theirs: Mapping[str, Any], ours: Mapping[str, Any], where: str, allowed: Decimal) -> list[str]:
     found = []
-    for name, value in theirs.items():
-        if name in _NOT_AMOUNTS or isinstance(value, bool):
+    for name, mine in ours.items():
+        if name in _NOT_AMOUNTS or name not in theirs or isinstance(mine, bool):
             continue
-        mine = ours.get(name)
+        value = theirs[name]
         if abs(_decimal(value, f"{where}{name}") - _decimal(mine, f"{where}{name}")) >= allowed:
             found.append(f"{where}{name}: {value}, ours {mine}")
     return found

@@ -47,7 +47,7 @@ class Item:
 
     @property
     def reckoned(self) -> float:
-        """The quantity that discount and tax are shared by: Magento 2.2 takes it uncut there."""
+        """The quantity that discount and tax are shared by, and that is told: Magento 2.2 takes it uncut."""
         return self.qty if self.rules.is_magento_2 else self.pieces
 
     @property

@@ -20,7 +20,7 @@ def fields_of(draft: Draft, *, comment: str | None = None) -> dict[str, Any]:
     show = _shown(trimmed if draft.rules.is_magento_2 else stored)
     for name, amount in _totals(draft):
         fields[name] = show(amount)
-    fields["items"] = [_item(item, show) for item in draft.items if item.pieces > 0]
+    fields["items"] = [_item(item, show) for item in draft.items if item.reckoned > 0]
     fields["comments"] = [] if comment is None else [{"comment": comment}]
     return fields
 
@@ -56,7 +56,7 @@ def _totals(draft: Draft) -> list[tuple[str, float | None]]:
 def _item(item: Item, show: Callable[[float | None], str | None]) -> dict[str, Any]:
     fields: dict[str, Any] = {
         "line": item.line.line,
-        "qty": show(item.qty if item.rules.is_magento_2 else item.pieces),
+        "qty": show(item.reckoned),
     }
     both = []
     for side in Side:

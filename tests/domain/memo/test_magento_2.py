@@ -101,6 +101,8 @@ def test_half_a_piece_is_reckoned_in_part_by_2_2_and_refused_by_2_4() -> None:
     [item] = memo(_made(asked, taxed, of=of))["items"]
     assert (item["row_total"], item["tax_amount"], item["qty"]) == ("10", "1.5", "1.5")
     assert refusal(_made(asked, taxed, of=of, shop="2.4"))[0] == "quantity"
+    [less] = memo(_made(asking("2.2", {0: 0.5}), taxed, of=of))["items"]
+    assert (less["row_total"], less["tax_amount"], less["qty"]) == ("0", "0.5", "0.5")
 
 
 def test_every_complaint_has_its_line() -> None:
