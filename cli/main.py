@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from cli import db, demo, doctor, gateway, queue, refund, replay, token
+from cli import db, demo, doctor, gateway, memo, queue, refund, replay, token
 from cli.exits import CommandError, Exit, foreseen
 from cli.output import say
 
@@ -168,6 +168,7 @@ def sandbox(
 app.command("queue")(queue.command)
 app.command("doctor")(doctor.command)
 app.command("replay")(replay.command)
+app.command("memo")(memo.command)
 app.command("demo")(demo.command)
 app.add_typer(refund.app, name="refund")
 app.add_typer(token.app, name="token")

@@ -21,7 +21,7 @@ from tests.command import COMMAND
 from tests.servers.program import free_port
 
 _COMMANDS = {
-    *("up", "web", "worker", "scheduler", "sandbox", "queue", "doctor", "replay", "demo"),
+    *("up", "web", "worker", "scheduler", "sandbox", "queue", "doctor", "replay", "memo", "demo"),
     *("refund", "token", "db"),
 }
 
