@@ -14,7 +14,7 @@ from refunds.store.refunds import Refund
 
 Row = Mapping[str, Any]
 
-_MOVES_TOLD_BY_HAND = ("try now", "cancelled")
+_MOVES_TOLD_BY_HAND = ("try now", "cancelled", "resolved", "started over")
 
 
 def story(found: Overview) -> list[str]:
@@ -48,7 +48,9 @@ def _attempts(found: Overview) -> Iterator[tuple[datetime, str]]:
         answer = {
             "refunded": f"{gateway} said that it is done",
             "accepted": f"{gateway} took it, the final word to come later",
-            "declined": f"{gateway} refused it",
+            "declined": f"{gateway} refused it"
+            if row["sending_at"]
+            else "it was not sent: a look-up spoke against it",
             "unavailable": f"{gateway} could not be asked, nothing moved",
             "unknown": "what became of it is not known",
             None: "no answer was heard of" if row["sending_at"] else "it was not sent",

@@ -43,7 +43,9 @@ def resolve_as(
         wanted = ", ".join(sorted(ENDS))
         return Refusal.of(Cause.INVALID, "/as", f"must be one of {wanted}")
     if (reference is not None) != (new in PROVED):
-        detail = "is needed for what was paid" if new in PROVED else "has no place where nothing was paid"
+        detail = "a reference is needed for what was paid"
+        if new not in PROVED:
+            detail = "a reference has no place where nothing was paid"
         return Refusal.of(Cause.INVALID, "/reference", detail)
     with parts.database.begin() as tx:
         refund = refunds.get(tx, refund_id, lock=True)

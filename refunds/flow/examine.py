@@ -14,7 +14,7 @@ from refunds.broker.health import redis_health
 from refunds.domain.abilities import Abilities
 from refunds.flow.parts import GatewayPart, Parts
 from refunds.flow.restore import REMEMBERED
-from refunds.store import accounts, health, restores, schema, ticks
+from refunds.store import accounts, health, lanes, restores, schema, ticks
 from refunds.store.database import DatabaseUnavailableError, Tx, now, real_now
 
 SILENT_AFTER = timedelta(minutes=1)
@@ -70,6 +70,7 @@ def _database(parts: Parts) -> Iterator[Finding]:
                 yield from _zones(tx)
                 yield from _processes(tx)
                 yield from _restored(tx)
+                yield from _paused(tx)
     except DatabaseUnavailableError as error:
         fix = "start the database or mend DATABASE_URL, then run moneyback doctor again"
         yield Finding("database", Level.FAIL, f"cannot be reached: {url}: {error}", fix)
@@ -163,6 +164,15 @@ def _restored(tx: Tx) -> Iterator[Finding]:
         what = f"an older backup was restored at {last.at:%Y-%m-%d %H:%M} UTC, by the word of {last.by}"
         fix = "see moneyback refund list --status needs_review; every refund is looked up first meanwhile"
         yield Finding("backup", Level.WARN, f"{what}: {last.why}", fix)
+
+
+def _paused(tx: Tx) -> Iterator[Finding]:
+    for pause in lanes.get_pauses(tx):
+        everything = pause.gateway == lanes.EVERY_GATEWAY
+        what = f"no attempt begins at {'any gateway' if everything else pause.gateway}, since"
+        what += f" {pause.at:%Y-%m-%d %H:%M} UTC, by {pause.by}: {pause.reason}"
+        fix = f"when that is over: moneyback gateway resume {'--all' if everything else pause.gateway}"
+        yield Finding("pause", Level.WARN, what, fix)
 
 
 def _redis(url: str | None) -> Iterator[Finding]:

@@ -46,8 +46,8 @@ _RETRY = Step(
     'moneyback refund retry {refund_id} --reason "cause removed"',
 )
 _IS_PAID = Step(
-    "If it does, the customer is being paid: pay nothing more, and record it here with {gateway}'s own"
-    " reference:",
+    "If this refund of {amount} stands there, the customer is being paid: pay nothing more, and record it"
+    " here with {gateway}'s own reference:",
     'moneyback refund resolve {refund_id} --as refunded --reference REFERENCE --reason "seen at the gateway"',
 )
 _SEND_AGAIN = Step(
@@ -114,6 +114,7 @@ _REFUND_STEPS: Final[Mapping[NoticeKind, tuple[Step, ...]]] = {
             "On {gateway}'s own pages open payment {payment}: is there a dispute, or a refund that"
             " somebody made there?"
         ),
+        _IS_PAID,
         _BANK_PAID,
         Step("Do NOT pay before it is certain that the customer has nothing and will get nothing."),
         _SEND_AGAIN,
@@ -213,14 +214,28 @@ _CAUSES: Final[Mapping[str, Cause]] = {
     "balance_insufficient": _FUNDS,
     "refund_failed_insufficient_funds": _FUNDS,
     "charge_disputed": _DISPUTED,
+    "disputed": _DISPUTED,
     "charge_for_pending_refund_disputed": _DISPUTED,
     "transaction_disputed": _DISPUTED,
     "refund_not_permitted_due_to_chargeback": _DISPUTED,
     "charge_already_refunded": _ELSEWHERE,
+    "already_refunded": _ELSEWHERE,
+    "unknown_refunds": Cause(
+        "refunds unknown here",
+        "A backup was restored, and the gateway shows refunds that this database does not know: moneyback may"
+        " have made them before.",
+    ),
+    "already_voided": Cause("voided already", "The payment is voided: nothing was charged."),
+    "already_captured": Cause("captured already", "The payment is captured: it can be refunded, not voided."),
+    "not_captured": Cause("not captured", "The payment is not captured: it can be voided, not refunded."),
+    "duplicate_suspected": Cause(
+        "taken for a duplicate", "The gateway takes it for the twin of a refund made a moment ago."
+    ),
     "capture_fully_refunded": _ELSEWHERE,
     "amount_too_large": _TOO_MUCH,
     "refund_amount_exceeded": _TOO_MUCH,
     "refund_time_limit_exceeded": _TOO_LATE,
+    "payment_unknown": Cause("payment not found", "The gateway does not know this payment."),
     "resource_missing": Cause("payment not found", "The gateway does not know this payment."),
     "resource_not_found": Cause("payment not found", "The gateway does not know this payment."),
     "proven_absent": Cause(

@@ -191,7 +191,7 @@ def _sure(facts: NoticeFacts) -> tuple[Line, ...]:
         case NoticeKind.STILL_UNPAID:
             certainty = asked or "None of the tries that found an outage was processed by the gateway."
         case NoticeKind.NEEDS_REVIEW:
-            certainty = f"NO. {asked or 'moneyback did not pay, but others may have.'}"
+            certainty = f"NO. {asked or 'As far as moneyback knows it did not pay, but others may have.'}"
         case NoticeKind.TAKEN_BACK | NoticeKind.PAID_ANYWAY:
             certainty = asked or f"{facts.gateway} says so when it is asked."
         case NoticeKind.RESOLVED:

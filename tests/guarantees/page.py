@@ -5,7 +5,7 @@ from typing import Any
 
 _HEAD = """# Guarantees
 
-Written by `make guarantees` from the JSON of its last full run; a test compares this page with that file.
+Written by `make guarantees` from the JSON of its run; a test compares this page with that file.
 What has not run says so. Zero failures in N trials bounds the true rate below 3/N with 95 % confidence.
 """
 

@@ -57,6 +57,9 @@ def _has_to_have_ended(world: "World", worker: "Worker") -> None:
     if worker.thaws > world.clock.elapsed() - STOP_SECONDS:  # a frozen one is given its time anew
         world.at(worker.thaws + STOP_SECONDS, partial(_has_to_have_ended, world, worker))
         return
+    if worker.calls.at_the_gate:  # a part of it sleeps: it has its time once it is awake
+        world.at(world.clock.elapsed() + STOP_SECONDS, partial(_has_to_have_ended, world, worker))
+        return
     if worker.holds:
         world.breaches.append(
             f"{worker.parts.worker} held {worker.holds} claims {STOP_SECONDS} s after SIGTERM"
