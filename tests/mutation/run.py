@@ -82,6 +82,9 @@ def _asked(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--again", type=Path, help="only what survived in this result (--out of a run before)"
     )
+    parser.add_argument(
+        "--join", type=Path, action="append", help="no run: write docs/mutation.md from such results"
+    )
     parser.add_argument("--at-once", type=int, default=2)
     parser.add_argument("--limit", type=float, default=90.0, help="seconds for one stage of one mutant")
     parser.add_argument("--out", type=Path)
