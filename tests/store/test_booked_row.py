@@ -77,9 +77,9 @@ def test_an_outage_counts_nothing_and_keeps_the_key_and_what_people_were_told(ti
 def test_what_was_paid_keeps_its_reference_and_no_failure_and_is_watched(till: Till) -> None:
     claim, payment = _claimed(till, failure_code="before", failure_text="earlier")
     settled = paid(claim, reference="re_1")
-    watch = {"watch_at": claim.claimed_at + DAY, "watch_until": claim.claimed_at + 2 * DAY}
+    first, last = claim.claimed_at + DAY, claim.claimed_at + 2 * DAY
 
-    till.settle(replace(settled, verdict=replace(settled.verdict, **watch)))
+    till.settle(replace(settled, verdict=replace(settled.verdict, watch_at=first, watch_until=last)))
 
     row = _row(till, claim.refund_id)
     assert (row["gateway_reference"], row["failure_code"], row["failure_text"]) == (
@@ -87,7 +87,7 @@ def test_what_was_paid_keeps_its_reference_and_no_failure_and_is_watched(till: T
         "before",
         "earlier",
     )
-    assert (row["watch_at"], row["watch_until"]) == (watch["watch_at"], watch["watch_until"])
+    assert (row["watch_at"], row["watch_until"]) == (first, last)
     assert till.row("payments", payment)["slot"] is None
 
 
