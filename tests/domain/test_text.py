@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refunds.domain.text import plain
+from refunds.domain.text import harmless, plain
 
 _limits = st.integers(0, 50)
 
@@ -61,3 +61,18 @@ def test_text_is_cut_at_the_limit_and_not_before(limit: int, cleaned: str) -> No
 def test_text_of_any_length_is_read_no_further_than_needed() -> None:
     assert plain("x" * 10_000_000, limit=10) == "x" * 10
     assert plain("\x00" * 10_000_000 + "late", limit=10) == ""
+
+
+@pytest.mark.parametrize(("hidden", "kept"), [(3, "x"), (4, "")])
+def test_four_characters_are_read_for_one_that_is_kept(hidden: int, kept: str) -> None:
+    assert plain("\x00" * hidden + "x", limit=1) == kept
+
+
+@pytest.mark.parametrize(("hidden", "kept"), [(127, "x"), (128, "")])
+def test_text_that_is_to_be_harmless_is_read_much_further(hidden: int, kept: str) -> None:
+    assert harmless("\x00" * hidden + "x", limit=1) == kept
+
+
+def test_harmless_text_shows_the_last_four_digits_of_a_card() -> None:
+    assert "1111" in harmless("card 4111 1111 1111 1111 was declined", limit=100)
+    assert "4111" not in harmless("card 4111 1111 1111 1111 was declined", limit=100)

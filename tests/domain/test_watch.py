@@ -8,7 +8,7 @@ import pytest
 
 from refunds.domain.judge import Reservation, Standing, Verdict
 from refunds.domain.notice import NoticeKind
-from refunds.domain.outcome import SEVERAL_REFUNDS, Finding, LookUpAnswer, Reason
+from refunds.domain.outcome import NO_LOOK_UP, SEVERAL_REFUNDS, Finding, LookUpAnswer, Reason
 from refunds.domain.status import Kind, Status, Wait
 from refunds.domain.watch import UNCLEAR_AGAIN, UNCLEAR_LIMIT, WATCH_STEPS, WATCHED, judge_watch, watched
 from tests.domain.standings import DAY, FOURTH, GRADES, NOW, POLICY
@@ -41,6 +41,7 @@ def test_taken_back_is_owed_again_from_the_next_local_date_in_a_new_episode() ->
     assert verdict.due_at.date() == NOW.date() + DAY
     assert verdict.notices == (NoticeKind.TAKEN_BACK,)
     assert "bank_returned" in verdict.why
+    assert judged(Status.REFUNDED, Finding.DECLINED).why == "the gateway took it back: no reason given"
 
 
 @pytest.mark.parametrize("reason", [reason for reason in Reason if reason is not Reason.PASSING])
@@ -49,6 +50,7 @@ def test_taken_back_for_good_is_for_a_person(reason: Reason) -> None:
 
     assert (verdict.status, verdict.due_at, verdict.new_episode) == (Status.NEEDS_REVIEW, None, False)
     assert (verdict.reservation, verdict.notices) == (Reservation.TAKE_BACK, (NoticeKind.TAKEN_BACK,))
+    assert verdict.new_key
 
 
 @pytest.mark.parametrize(
@@ -137,3 +139,27 @@ def test_an_end_is_watched_where_the_gateway_can_be_asked_and_that_is_wanted(
         assert (verdict.watch_at, verdict.watch_until) == (NOW + WATCH_STEPS[0], NOW + watch)
     else:
         assert (verdict.watch_at, verdict.watch_until) == (None, None)
+
+
+def test_paid_failed_and_under_review_are_the_ends_that_are_watched() -> None:
+    assert {Status.REFUNDED, Status.FAILED, Status.NEEDS_REVIEW} == WATCHED
+
+
+def test_a_gateway_that_has_no_look_up_is_not_asked_again_soon() -> None:
+    verdict = judged(Status.REFUNDED, Finding.UNCLEAR, code=NO_LOOK_UP)
+
+    assert verdict.look_ups == standing(Status.REFUNDED).look_ups + 1
+
+
+@pytest.mark.parametrize("status", [Status.VOIDED, Status.QUEUED, Status.HELD])
+def test_a_refund_that_waits_for_no_late_truth_is_not_moved_by_one(status: Status) -> None:
+    assert judged(status, Finding.REFUNDED).unmoved
+
+
+def test_an_unclear_answer_to_a_look_up_that_nobody_asked_for_is_asked_again() -> None:
+    seen = replace(standing(Status.CANCELLED), watch_until=None)
+
+    assert (
+        judge_watch(seen, LookUpAnswer(Finding.UNCLEAR), policy=POLICY, now=NOW).watch_at
+        == NOW + UNCLEAR_AGAIN
+    )

@@ -35,6 +35,9 @@ ENOUGH = 0.9
 def main(arguments: Sequence[str] | None = None) -> int:
     """0 if enough were killed."""
     asked = _asked(arguments)
+    if asked.join:
+        PAGE.write_text(written(_joined([_read(path) for path in asked.join]), ACCEPTED), "utf-8")
+        return 0
     os.nice(10)
     began = time.monotonic()
     members = _members(ROOT / "refunds" / "domain")
@@ -45,9 +48,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             every = list(mutants_of(path, (ROOT / path).read_text("utf-8"), members))
             made[path] = len(every)
             chosen[path] = _sample(every, asked.sample, seed=asked.seed)
-    if asked.again:
-        before = set(json.loads(asked.again.read_text("utf-8"))["survivors"])
-        chosen = {path: [each for each in some if each.name in before] for path, some in chosen.items()}
+    before = _read(asked.again) if asked.again else None
+    if before is not None:
+        lived = set(before["survivors"])
+        chosen = {path: [each for each in some if each.name in lived] for path, some in chosen.items()}
     trials = [Trial(mutant, TARGETS[path]) for path, some in chosen.items() for mutant in some]
     _say(f"{len(trials)} of {sum(made.values())} mutants, seed {asked.seed}")
     warm_up()
@@ -59,11 +63,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 return 2
         judge_all(trials, at_once=asked.at_once, limit_seconds=asked.limit, told=_Teller(len(trials)).tell)
     result = _result(trials, made, seed=asked.seed, seconds=time.monotonic() - began)
+    if before is not None:
+        result = _after_all(before, result)
     if asked.out:
         asked.out.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
     if asked.page:
         PAGE.write_text(written(result, ACCEPTED), "utf-8")
-    killed, on_trial = sum(row["killed"] for row in result["files"].values()), len(trials)
+    killed, on_trial = (sum(row[name] for row in result["files"].values()) for name in ("killed", "on trial"))
     _say(f"{killed} of {on_trial} killed in {result['seconds']} s")
     return 0 if killed >= ENOUGH * on_trial else 1
 
@@ -75,6 +81,9 @@ def _asked(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--only", action="append", default=[], help="part of a path; may be repeated")
     parser.add_argument(
         "--again", type=Path, help="only what survived in this result (--out of a run before)"
+    )
+    parser.add_argument(
+        "--join", type=Path, action="append", help="no run: write docs/mutation.md from such results"
     )
     parser.add_argument("--at-once", type=int, default=2)
     parser.add_argument("--limit", type=float, default=90.0, help="seconds for one stage of one mutant")
@@ -132,6 +141,30 @@ def _result(trials: Sequence[Trial], made: Mapping[str, int], *, seed: int, seco
         "files": files,
         "survivors": [trial.mutant.name for trial in trials if trial.fate == "survived"],
     }
+
+
+def _after_all(before: dict[str, Any], again: dict[str, Any]) -> dict[str, Any]:
+    """A result in which what had survived was tried again, on tests that have been written since."""
+    files = {path: dict(row) for path, row in before["files"].items()}
+    for path, row in again["files"].items():
+        for name in ("killed", "by time"):
+            files[path][name] += row[name]
+        files[path]["survived"] -= row["killed"]
+    seconds = before["seconds"] + again["seconds"]
+    return {**again, "files": files, "seconds": seconds, "seed": before["seed"]}
+
+
+def _joined(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Results of runs over different files as one."""
+    files = {path: row for result in results for path, row in result["files"].items()}
+    survivors = [name for result in results for name in result["survivors"]]
+    seconds = sum(result["seconds"] for result in results)
+    return {**results[-1], "files": files, "survivors": survivors, "seconds": seconds}
+
+
+def _read(path: Path) -> dict[str, Any]:
+    result: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    return result
 
 
 @dataclass(slots=True)

@@ -14,7 +14,8 @@ def _files(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(f"tests/domain/test_{name}.py" for name in names)
 
 
-_STORE = ("tests/store/test_claims.py", "tests/store/test_fence.py", "tests/store/test_settlement.py")
+_CLAIMS = ("tests/store/test_claims.py", "tests/store/test_look_up_claims.py", "tests/store/test_fence.py")
+_BOOKS = ("tests/store/test_booked_row.py", "tests/store/test_settlement.py", "tests/store/test_fence.py")
 _LIVES = (
     "tests/guarantees/simulation/test_world.py",
     "tests/guarantees/machine/test_machine.py::test_whatever_happens_next_every_rule_holds",
@@ -33,10 +34,14 @@ TARGETS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "refunds/domain/status.py": (("tests/docs/test_state_machine.py",), *_domain("status")),
     "refunds/domain/text.py": _domain("text"),
     "refunds/domain/watch.py": _domain("watch", "promised_times"),
-    "refunds/store/claims.py": (_STORE, _LIVES, ("tests/flow/test_lanes.py", *_OUTCOMES)),
-    "refunds/store/leases.py": (_STORE, _LIVES, _OUTCOMES),
-    "refunds/store/settlement.py": (_STORE, _LIVES, _OUTCOMES),
-    "refunds/store/sums.py": (_STORE, _LIVES, _OUTCOMES),
+    "refunds/store/claims.py": (_CLAIMS, _LIVES, ("tests/flow/test_lanes.py", *_OUTCOMES)),
+    "refunds/store/leases.py": (
+        ("tests/store/test_fence.py", "tests/store/test_claims.py"),
+        _LIVES,
+        _OUTCOMES,
+    ),
+    "refunds/store/settlement.py": (_BOOKS, _LIVES, _OUTCOMES),
+    "refunds/store/sums.py": (_BOOKS, _LIVES, _OUTCOMES),
     "refunds/flow/attempt.py": (
         _LIVES,
         ("tests/flow/test_restore.py", "tests/flow/test_grades.py", *_OUTCOMES),
