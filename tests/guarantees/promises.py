@@ -37,7 +37,7 @@ PROMISES = (
         "G3",
         "Never over the captured",
         "racing partials never exceed the payment; one key is one refund, and another body is refused",
-        {"racing partials": 10_000, "identical posts": 20_000, "changed bodies": 20_000},
+        {"racing partials": 10_000, "equal posts": 20_000, "changed posts": 20_000},
         ("over captured",),
     ),
     Promise(

@@ -17,7 +17,7 @@ from refunds.flow import attempt, errands, messages, pump
 from refunds.flow.attempt import Attempted, Looked
 from refunds.flow.claim import Claimer, Held
 from refunds.flow.parts import Parts
-from refunds.store import claims, database, payments, settlement
+from refunds.store import claims, payments, settlement
 from refunds.store.claim import Claim
 from refunds.store.database import DatabaseUnavailableError, Tx, clocks
 from refunds.store.payments import Payment
@@ -203,12 +203,6 @@ PLANTS = (
         "G8",
         swapped((claims, "claim_due", _short), (claims, "mark_sending", _marked_regardless)),
         trials.taken_from_the_living,
-    ),
-    Plant(
-        "SQLite transactions begin deferred",
-        "G1",
-        swapped((database, "_begin", _deferred)),
-        trials.at_once,
     ),
     Plant(
         "a call inside a transaction",

@@ -178,4 +178,11 @@ class Bank:
                 made.key == call.key or made.id == call.accepted_reference
             ):
                 return LookUpAnswer(Finding.DECLINED, made.code, reason=made.reason, disputed=disputed)
-        return LookUpAnswer(Finding.ABSENT, disputed=disputed, snapshot={"refunds": len(ours)})
+        refunded = sum(
+            made.amount_minor
+            for movements in self.ledger.movements.values()
+            for made in movements
+            if made.transaction_id == call.transaction_id and made.state in {"succeeded", "pending"}
+        )
+        shown = {"refunds": len(ours)}
+        return LookUpAnswer(Finding.ABSENT, disputed=disputed, refunded_minor=refunded, snapshot=shown)
