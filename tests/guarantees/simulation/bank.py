@@ -184,5 +184,5 @@ class Bank:
             for made in movements
             if made.transaction_id == call.transaction_id and made.state in {"succeeded", "pending"}
         )
-        shown = {"refunds": len(ours)}
+        shown: dict[str, object] = {"refunds": len(ours)}
         return LookUpAnswer(Finding.ABSENT, disputed=disputed, refunded_minor=refunded, snapshot=shown)
