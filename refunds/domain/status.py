@@ -59,7 +59,7 @@ TRANSITIONS: Mapping[Status, Mapping[Status, str]] = {
     _S.REQUESTED: {
         _S.ATTEMPTING: "claimed by a worker",
         _S.QUEUED: "an outage before the first try",
-        _S.NEEDS_REVIEW: "the payment was refunded elsewhere, or its sums do not add up",
+        _S.NEEDS_REVIEW: "more was refunded than captured, broken sums, or ten lost leases in a row",
         _S.CANCELLED: "cancelled by an operator",
     },
     _S.ATTEMPTING: {
@@ -70,7 +70,7 @@ TRANSITIONS: Mapping[Status, Mapping[Status, str]] = {
         _S.FAILED: "the last counted attempt was declined, or a try-now of a failed refund did not succeed",
         _S.IN_DOUBT: "the outcome is unknown, or the lease ran out after sending began",
         _S.REQUESTED: "the lease ran out before the first sending",
-        _S.NEEDS_REVIEW: "a dispute, refunded elsewhere, too many lost leases, or nobody can be asked",
+        _S.NEEDS_REVIEW: "a dispute, refunded elsewhere, or nobody can be asked",
     },
     _S.SUBMITTED: {
         _S.REFUNDED: "final at the gateway",
@@ -91,7 +91,7 @@ TRANSITIONS: Mapping[Status, Mapping[Status, str]] = {
         _S.ATTEMPTING: "claimed by a worker, or tried now by an operator",
         _S.CANCELLED: "cancelled by an operator",
         _S.REFUNDED_EXTERNALLY: "marked by an operator",
-        _S.NEEDS_REVIEW: "a dispute, refunded elsewhere, or sums that do not add up",
+        _S.NEEDS_REVIEW: "a dispute, refunded elsewhere, broken sums, or ten lost leases in a row",
         _S.REFUNDED: "a look-up found it refunded",
         _S.VOIDED: "a look-up found the payment voided",
     },
