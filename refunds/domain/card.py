@@ -63,7 +63,7 @@ ESCAPED = re.compile(r"\\+u(?:d[89ab][0-9a-f]{2}\\+ud[c-f][0-9a-f]{2}|[0-9a-f]{4
 
 
 def _read_escape(found: re.Match[str]) -> str:
-    units = "".join(chr(int(unit, 16)) for unit in re.findall("u([0-9A-Fa-f]{4})", found[0]))
+    units = "".join(chr(int(unit, 16)) for unit in re.findall("[uU]([0-9A-Fa-f]{4})", found[0]))
     char = units.encode("utf-16", "surrogatepass").decode("utf-16", "replace")[0]
     return _ascii(char) + _NOTHING * (len(found[0]) - 1)
 

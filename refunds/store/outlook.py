@@ -25,24 +25,28 @@ def busy(tx: Tx, *, now: datetime) -> int:
     A refund whose payment's slot another one holds is not due before that one has moved.
     """
     refunds, notices = tables.refunds, tables.notices
-    queries = (
+    counts = (
         select(func.count()).where(refunds.c.status == Status.ATTEMPTING),
         select(func.count()).select_from(refunds).where(refunds.c.due_at <= now, ~_behind_another()),
         select(func.count()).select_from(notices).where(notices.c.due_at <= now),
     )
-    return sum(tx.execute(query).scalar_one() for query in queries)
+    # One statement: what moves from due to attempting between two of them would be seen by neither.
+    return sum(tx.execute(select(*(count.scalar_subquery() for count in counts))).one())
 
 
 def next_instant(tx: Tx) -> datetime | None:
-    """The next moment at which anything falls due; what waits behind another refund has none."""
+    """The next moment at which anything falls due; what waits behind another refund has none.
+
+    What is being attempted at this moment is due now.
+    """
     refunds, notices = tables.refunds, tables.notices
-    instants = [
-        tx.execute(
-            select(func.min(refunds.c.due_at, type_=Instant())).where(~_behind_another())
-        ).scalar_one(),
-        tx.execute(select(func.min(notices.c.due_at, type_=Instant()))).scalar_one(),
-    ]
-    return min((instant for instant in instants if instant), default=None)
+    instants = (
+        select(func.min(refunds.c.due_at, type_=Instant())).where(~_behind_another()),
+        select(func.min(refunds.c.claimed_at, type_=Instant())).where(refunds.c.status == Status.ATTEMPTING),
+        select(func.min(notices.c.due_at, type_=Instant())),
+    )
+    found = tx.execute(select(*(instant.scalar_subquery() for instant in instants))).one()
+    return min((instant for instant in found if instant), default=None)
 
 
 def _behind_another() -> ColumnElement[bool]:

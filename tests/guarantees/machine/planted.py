@@ -17,12 +17,7 @@ BUGS: Mapping[str, tuple[str, str, str]] = {
     "a reservation released twice": (
         "reserved_minor = reserved_minor + v.reserved",
         "reserved_minor = reserved_minor + 2 * v.reserved",
-        "logged: settle.refund_broken",
-    ),
-    "a day's try that is not counted": (
-        "ELSE attempts_counted + v.counted END",
-        "ELSE attempts_counted END",
-        "logged: settle.refund_broken",
+        "",
     ),
 }
 """What is wrong: the SQL as it is, as it then reads, and in which words it is found."""
